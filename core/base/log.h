@@ -1,0 +1,40 @@
+/*
+ * log - one line an event, on standard error.
+ *
+ * Text (`2026-11-24T01:02:03.456Z warn  sink ops-slack: 503 ...`; under systemd `<4>` takes
+ * the place of the time) or JSON (`{"ts","level","msg",..}`).  Every secret told to
+ * log_secret() is replaced by *** wherever it would appear, here and in whatever passes
+ * log_mask().  A line that repeats is counted and said once in ten seconds.
+ * Any thread.
+ */
+#ifndef POINTSMAN_BASE_LOG_H
+#define POINTSMAN_BASE_LOG_H
+
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+void log_setup(enum log_level least, bool json);
+bool log_level_parse(const char *word, enum log_level *level); /* debug info warn error */
+
+void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_vline(enum log_level level, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
+
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+/* From now on `value` is never printed.  Values under 4 bytes are too common to mask and
+ * are ignored. */
+void log_secret(const char *value);
+/* Replace every known secret in `b`. */
+void log_mask(struct buf *b);
+/* Tests: lines go to `sink` instead of standard error; NULL restores. */
+void log_capture(void (*sink)(enum log_level level, const char *line, void *arg), void *arg);
+
+#endif

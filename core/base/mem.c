@@ -1,0 +1,69 @@
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* No stdio: it may want memory, and _exit() because exit handlers may too. */
+static _Noreturn void out_of_memory(void)
+{
+	static const char text[] = "pointsman: out of memory; stopping. What was accepted is in "
+				   "the journal and goes on at the next start.\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+
+	(void)ignored;
+	_exit(EX_SOFTWARE);
+}
+
+void *mem_zero(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *mem_grow(void *old, size_t n, size_t size)
+{
+	void *p;
+
+	if (size && n > SIZE_MAX / size)
+		out_of_memory();
+	p = realloc(old, n * size ? n * size : 1);
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+char *mem_slice(const char *text, size_t len)
+{
+	char *p = mem_zero(len + 1);
+
+	if (len)
+		memcpy(p, text, len);
+	return p;
+}
+
+char *mem_text(const char *text)
+{
+	return text ? mem_slice(text, strlen(text)) : NULL;
+}
+
+char *mem_format(const char *fmt, ...)
+{
+	va_list ap;
+	char *text = NULL;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		out_of_memory();
+	return text;
+}
