@@ -16,7 +16,7 @@ bool units_size(const char *text, int64_t *bytes);
 bool units_integer(const char *text, int64_t *n);
 bool units_bool(const char *text, bool *value); /* yes no true false */
 
-/* "1h 2m 5s", "450ms": at most two units, for people.  Returns out. */
+/* "1h 2m", "2m 5s", "450ms": at most two units, for people.  Returns out. */
 char *units_duration_text(int64_t ms, char *out, size_t size);
 
 /* RFC 3339 in UTC, milliseconds kept: "2026-11-24T01:02:03.456Z".  out has 32 bytes. */

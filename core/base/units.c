@@ -1,0 +1,202 @@
+#include "base/units.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct unit {
+	const char *name;
+	int64_t factor;
+};
+
+static const struct unit times[] = {
+	{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
+};
+static const struct unit sizes[] = {
+	{"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"", 1},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+static const char *digits(const char *p, int64_t *n)
+{
+	const char *start = p;
+
+	for (*n = 0; *p >= '0' && *p <= '9'; p++) {
+		if (__builtin_mul_overflow(*n, 10, n) || __builtin_add_overflow(*n, *p - '0', n))
+			return NULL;
+	}
+	return p > start ? p : NULL;
+}
+
+static bool amount(const char *text, const struct unit *table, size_t n, int64_t *out)
+{
+	const char *end = digits(text, out);
+
+	for (size_t i = 0; end && i < n; i++) {
+		if (strcmp(end, table[i].name) == 0)
+			return !__builtin_mul_overflow(*out, table[i].factor, out);
+	}
+	return false;
+}
+
+bool units_duration(const char *text, int64_t *ms)
+{
+	if (strcmp(text, "0") == 0) {
+		*ms = 0;
+		return true;
+	}
+	return amount(text, times, COUNT(times), ms);
+}
+
+bool units_size(const char *text, int64_t *bytes)
+{
+	return amount(text, sizes, COUNT(sizes), bytes);
+}
+
+bool units_integer(const char *text, int64_t *n)
+{
+	bool minus = *text == '-';
+	const char *end;
+
+	text += minus;
+	if (minus && strcmp(text, "9223372036854775808") == 0) {
+		*n = INT64_MIN;
+		return true;
+	}
+	end = digits(text, n);
+	if (!end || *end)
+		return false;
+	*n = minus ? -*n : *n;
+	return true;
+}
+
+bool units_bool(const char *text, bool *value)
+{
+	*value = strcmp(text, "yes") == 0 || strcmp(text, "true") == 0;
+	return *value || strcmp(text, "no") == 0 || strcmp(text, "false") == 0;
+}
+
+char *units_duration_text(int64_t ms, char *out, size_t size)
+{
+	const char *sign = ms < 0 ? "-" : "";
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, n;
+	size_t i = 0;
+
+	if (left == 0) {
+		snprintf(out, size, "0s");
+		return out;
+	}
+	while (left < (uint64_t)times[i].factor)
+		i++;
+	n = left / (uint64_t)times[i].factor;
+	left %= (uint64_t)times[i].factor;
+	if (i + 1 < COUNT(times) && left >= (uint64_t)times[i + 1].factor)
+		snprintf(out, size, "%s%llu%s %llu%s", sign, (unsigned long long)n, times[i].name,
+		         (unsigned long long)(left / (uint64_t)times[i + 1].factor),
+		         times[i + 1].name);
+	else
+		snprintf(out, size, "%s%llu%s", sign, (unsigned long long)n, times[i].name);
+	return out;
+}
+
+/* Instants outside the four-digit years RFC 3339 has are shown as its first or last. */
+char *units_time_text(int64_t ms, char out[32])
+{
+	static const int64_t first = -62135596800000, last = 253402300799999;
+	struct tm tm;
+	time_t s;
+	int64_t rest;
+
+	ms = ms < first ? first : ms > last ? last : ms;
+	rest = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
+	s = (time_t)((ms - rest) / 1000);
+	gmtime_r(&s, &tm);
+	snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+	         (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
+	         (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
+	         (unsigned)rest % 1000);
+	return out;
+}
+
+/* Exactly `n` digits of at most `max`, then `after` (0: nothing); the place behind, or NULL. */
+static const char *part(const char *p, int n, int max, char after, int *out)
+{
+	if (!p)
+		return NULL;
+	for (*out = 0; n > 0; n--, p++) {
+		if (*p < '0' || *p > '9')
+			return NULL;
+		*out = *out * 10 + (*p - '0');
+	}
+	if (*out > max || (after && *p != after))
+		return NULL;
+	return after ? p + 1 : p;
+}
+
+static const char *fraction(const char *p, int64_t *ms)
+{
+	int64_t unit = 100;
+
+	if (!p || *p != '.')
+		return p;
+	if (p[1] < '0' || p[1] > '9')
+		return NULL;
+	for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10)
+		*ms += (*p - '0') * unit;
+	return p;
+}
+
+static bool offset(const char *p, int64_t *ms)
+{
+	int h, m, sign;
+
+	if (!p)
+		return false;
+	if (strcmp(p, "Z") == 0 || strcmp(p, "z") == 0)
+		return true;
+	if (*p != '+' && *p != '-')
+		return false;
+	sign = *p == '-' ? -1 : 1;
+	p = part(part(p + 1, 2, 23, ':', &h), 2, 59, 0, &m);
+	*ms -= sign * (h * 3600000LL + m * 60000LL);
+	return p && !*p;
+}
+
+static bool day_exists(const struct tm *tm)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int y = tm->tm_year + 1900;
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+
+	if (tm->tm_mon < 0 || tm->tm_mday < 1)
+		return false;
+	return tm->tm_mday <= days[tm->tm_mon] + (leap && tm->tm_mon == 1);
+}
+
+static bool rfc3339(const char *p, int64_t *ms)
+{
+	struct tm tm = {0};
+
+	p = part(p, 4, 9999, '-', &tm.tm_year);
+	p = part(p, 2, 12, '-', &tm.tm_mon);
+	p = part(p, 2, 31, 0, &tm.tm_mday);
+	if (!p || (*p != 'T' && *p != 't' && *p != ' '))
+		return false;
+	p = part(p + 1, 2, 23, ':', &tm.tm_hour);
+	p = part(p, 2, 59, ':', &tm.tm_min);
+	p = part(p, 2, 60, 0, &tm.tm_sec); /* 60: a leap second */
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	if (!p || !day_exists(&tm))
+		return false;
+	*ms = (int64_t)timegm(&tm) * 1000;
+	return offset(fraction(p, ms), ms);
+}
+
+bool units_time(const char *text, int64_t *ms)
+{
+	const char *end = digits(text, ms);
+
+	return (end && !*end) || rfc3339(text, ms);
+}

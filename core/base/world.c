@@ -1,0 +1,75 @@
+#include "base/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t id)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int64_t real_wall(struct world *w)
+{
+	(void)w;
+	return read_clock(CLOCK_REALTIME);
+}
+
+static int64_t real_boot(struct world *w)
+{
+	(void)w;
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+static void real_random(struct world *w, void *out, size_t len)
+{
+	unsigned char *p = out;
+
+	(void)w;
+	while (len > 0) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			abort(); /* a kernel without getrandom() is older than we can run on */
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+/* f_bavail, not f_bfree: what is kept back for root is not ours. */
+static int64_t real_disk_free(struct world *w, const char *path)
+{
+	struct statvfs fs;
+
+	(void)w;
+	if (statvfs(path, &fs) != 0)
+		return -1;
+	return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+}
+
+struct world *world_real(void)
+{
+	static struct world real = {
+		.wall = real_wall,
+		.boot = real_boot,
+		.random = real_random,
+		.disk_free = real_disk_free,
+	};
+
+	return &real;
+}
+
+uint64_t world_random64(struct world *w)
+{
+	uint64_t n;
+
+	w->random(w, &n, sizeof n);
+	return n;
+}

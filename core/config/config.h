@@ -1,0 +1,142 @@
+/*
+ * config - what the files say, typed as far as the core knows it.
+ *
+ * Knows sections, host keys, rules and references; knows no plugin: the keys of plugins
+ * stay text here and are judged by plugin/values.h.  `for` is expanded, `[vars]` are filled
+ * in, `@file` is read, names are unique.  A struct config is read-only once loaded.
+ */
+#ifndef POINTSMAN_CONFIG_CONFIG_H
+#define POINTSMAN_CONFIG_CONFIG_H
+
+#include "config/ini.h"
+#include "config/report.h"
+
+#include <stdint.h>
+
+struct setting { /* one key of an instance that belongs to its plugin */
+	char *name;
+	char *value;            /* ${vars} and ${each} filled in; references still inside */
+	const struct ini_key *key; /* its place: ini_place(key, offset) is exact as long as the
+	                              value holds no ${vars}, else the start of the value */
+};
+
+enum instance_kind { INSTANCE_SOURCE, INSTANCE_ACTION, INSTANCE_SINK, INSTANCE_SECRETS };
+
+struct rate { /* per target; events 0: no limit */
+	uint32_t events;
+	int64_t per_ms;
+	uint32_t burst;
+	bool per_group;
+};
+
+enum order_by { ORDER_SUBJECT, ORDER_NONE, ORDER_GROUP, ORDER_PATH };
+
+struct retry { /* of deliveries */
+	bool none;
+	int64_t for_ms, min_ms, max_ms;
+};
+
+struct instance_config {
+	enum instance_kind kind;
+	char *name;
+	char *was; /* or NULL */
+	char *plugin;
+	bool enabled;
+	struct place at, plugin_at;
+	int64_t timeout_ms, deadline_ms, stalled_ms;
+	struct retry retry;
+	uint32_t concurrency;
+	struct rate rate;
+	enum order_by order_by;
+	char *order_path; /* with ORDER_PATH: `data.new.algorithm` */
+	struct setting *settings; /* the plugin's keys */
+	size_t n;
+	struct setting *host_settings; /* the host's keys as written, for str() and num() */
+	size_t nhost;
+};
+
+struct selector_config { /* what rules and inputs have in common */
+	char **on, **from; /* NULL-terminated, or NULL */
+	char *where, *changed; /* or NULL */
+	const struct ini_key *on_key, *from_key, *where_key, *changed_key; /* or NULL */
+};
+
+struct input_config {
+	char *name, *was;
+	struct place at;
+	struct selector_config select;
+};
+
+struct duty_config { /* one element of `do` */
+	char *target;
+	char *then; /* or NULL */
+};
+
+enum overlap { OVERLAP_PARALLEL, OVERLAP_SUPERSEDE, OVERLAP_QUEUE };
+
+struct rule_config {
+	char *name, *was;
+	bool enabled, otherwise; /* otherwise: `else = yes` */
+	struct place at;
+	struct selector_config select;
+	char *group_by;         /* `data.x | lower`, or NULL */
+	const struct ini_key *group_key;
+	uint32_t groups;        /* 1000 */
+	char **inputs;          /* names, NULL-terminated, or NULL */
+	const struct ini_key *inputs_key;
+	int64_t reset_ms;       /* 0: never */
+	int64_t quiet_ms, quiet_max_ms; /* coalesce; 0: no window */
+	uint32_t count;         /* 0: no count */
+	int64_t count_ms;
+	enum overlap overlap;
+	struct duty_config *duties;
+	size_t n;
+	const struct ini_key *do_key;
+};
+
+struct test_config {
+	char *name;
+	struct place at;
+	char **given;   /* files, relative ones made relative to the configuration file */
+	char *expect;   /* as written */
+	struct setting *values; /* expect.KEY */
+	size_t n;
+};
+
+struct config {
+	struct ini ini; /* what places point to */
+	/* [pointsman]; defaults applied */
+	char *state;           /* directory; /var/lib/pointsman */
+	char **plugins;        /* directories, NULL-terminated */
+	char *admin;           /* path of a unix socket */
+	char *listen, *metrics; /* addresses, or NULL */
+	char *certificate, *certificate_key, *proxy, *ca; /* or NULL */
+	char *log; /* "info", "debug json", .. */
+	int64_t keep_ms, keep_bytes, keep_dead_ms, keep_dead_count;
+	int64_t dedupe_ms, dedupe_count, max_journal, min_free;
+
+	struct instance_config *instances;
+	size_t ninstances;
+	struct input_config *inputs;
+	size_t ninputs;
+	struct rule_config *rules;
+	size_t nrules;
+	struct test_config *tests;
+	size_t ntests;
+};
+
+/* Load files and directories (the default places if npaths is 0) in order.  Never NULL;
+ * mistakes are in `report`, and with report->errors the result is only fit for further
+ * checks. */
+struct config *config_load(const char *const *paths, size_t npaths, struct report *report);
+/* For tests: one file's text. */
+struct config *config_load_text(const char *name, const char *text, struct report *report);
+void config_free(struct config *c);
+
+const struct instance_config *config_instance(const struct config *c, const char *name); /* or NULL */
+const struct input_config *config_input(const struct config *c, const char *name);       /* or NULL */
+
+/* 64 bits that differ when anything in the configuration does. */
+uint64_t config_fingerprint(const struct config *c);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * expr - the language of `where`.
+ *
+ *   where = or ;   or = and { "or" and } ;   and = not { "and" not } ;
+ *   not   = "not" not | "(" or ")" | "any" path "(" or ")" | test ;
+ *   test  = path "exists" | path op value | value "in" path ;
+ *   op    = "==" | "!=" | "<" | "<=" | ">" | ">=" | "ieq" | "within" |
+ *           [ "not" ] ( "in" | "like" | "contains" | "starts" | "ends" | "matches" ) ;
+ *   value = string | number | "true" | "false" | "null" | "[" value { "," value } "]" | path ;
+ *
+ * Parsing gives a tree; what evaluates it is ruleset.h.
+ */
+#ifndef POINTSMAN_RULES_EXPR_H
+#define POINTSMAN_RULES_EXPR_H
+
+#include "base/err.h"
+#include "json/path.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum expr_kind { EXPR_OR, EXPR_AND, EXPR_NOT, EXPR_ANY, EXPR_TEST };
+
+enum expr_op {
+	EXPR_EXISTS, EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE, EXPR_GT, EXPR_GE, EXPR_IEQ, EXPR_WITHIN,
+	EXPR_IN, EXPR_LIKE, EXPR_CONTAINS, EXPR_STARTS, EXPR_ENDS, EXPR_MATCHES,
+	EXPR_VALUE_IN, /* value "in" path */
+};
+
+struct expr_value { /* a literal, a list of them, or a path */
+	enum { VALUE_NONE, VALUE_STRING, VALUE_NUMBER, VALUE_TRUE, VALUE_FALSE, VALUE_NULL,
+	       VALUE_LIST, VALUE_PATH } kind;
+	char *text; /* string: unescaped; number: as written */
+	size_t len;
+	struct expr_value *items;
+	size_t n;
+	struct path path;
+};
+
+struct expr {
+	enum expr_kind kind;
+	size_t at, end;       /* where in the source text this condition stands */
+	struct expr **parts;  /* of OR, AND, NOT (one), ANY (one) */
+	size_t nparts;
+	struct path path;     /* of ANY and TEST */
+	enum expr_op op;
+	bool negated;         /* "not like": not (like) and the field exists */
+	struct expr_value value;
+	uint32_t number;      /* conditions (leaves) are numbered from 0 in reading order */
+};
+
+/* NULL with *err saying what is wrong and what would be right, and the offset in *at. */
+struct expr *expr_parse(const char *text, size_t *at, struct err *err);
+void expr_free(struct expr *e);
+/* Every path used; `any` prefixes put in front.  Returns how many there are; fills the
+ * i-th, whose memory belongs to `e`.  With the operator and literal, for type checks. */
+struct expr_use {
+	const struct path *prefix; /* of the enclosing `any`, or NULL */
+	const struct path *path;
+	enum expr_op op;
+	const struct expr_value *value; /* or NULL */
+	size_t at;
+};
+size_t expr_uses(const struct expr *e, size_t i, struct expr_use *use);
+
+#endif

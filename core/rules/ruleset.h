@@ -1,0 +1,69 @@
+/*
+ * ruleset - which rules and inputs does an event match?
+ *
+ * Compile a set of selectors (the `on from where changed` of every rule and input), then
+ * match events against it.  Pure: no clock, no state.  A compiled set is immutable and may
+ * be used by several threads, each with its own struct match.
+ */
+#ifndef POINTSMAN_RULES_RULESET_H
+#define POINTSMAN_RULES_RULESET_H
+
+#include "base/err.h"
+#include "event/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct selector { /* of one rule or input; NULL means the key was not given */
+	const char *const *on;    /* event types, NULL-terminated; NULL: "*" */
+	const char *const *from;  /* instances, NULL-terminated; NULL: all */
+	const char *where;        /* an expression */
+	const char *changed;      /* a path under data.new */
+};
+
+struct ruleset;
+
+/* NULL with *err (and the index of the bad selector in *which, and the offset in its
+ * `where` in *at) if one does not compile. */
+struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
+                                size_t *at, struct err *err);
+void ruleset_free(struct ruleset *set);
+
+enum verdict {
+	VERDICT_UNASKED, /* decided before this condition was reached */
+	VERDICT_PASS,
+	VERDICT_FAIL,
+	VERDICT_ABSENT,  /* fail: the field is not there */
+	VERDICT_TYPE,    /* fail: the field is of another type */
+};
+
+/* The conditions of selector i, in the order in which they are asked: `on`, `from`, each
+ * leaf of `where`, `changed`. */
+enum condition_kind { CONDITION_ON, CONDITION_FROM, CONDITION_WHERE, CONDITION_CHANGED };
+struct condition {
+	enum condition_kind kind;
+	const char *text; /* as written: `data.new.type in ["in", "opt"]` */
+	size_t len;
+	const struct path *path; /* of a where leaf or changed; else NULL */
+};
+size_t ruleset_conditions(const struct ruleset *set, size_t i);
+struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c);
+
+/* The result of one event; reused from event to event. */
+struct match {
+	uint32_t *hits; /* selectors that matched, ascending */
+	size_t nhits;
+	/* Verdicts, filled if `explain` was asked: those of selector i start at
+	 * verdicts[first[i]]. */
+	uint8_t *verdicts;
+	size_t *first;
+	void *scratch; /* the matcher's own */
+};
+void ruleset_match(const struct ruleset *set, const struct event *ev, bool explain, struct match *m);
+void match_free(struct match *m);
+
+/* How often a comparison of selector i met a value of another type since compilation. */
+uint64_t ruleset_type_mismatches(const struct ruleset *set, size_t i);
+
+#endif
