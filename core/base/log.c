@@ -72,7 +72,12 @@ bool log_level_parse(const char *word, enum log_level *level)
 /* The length of the well-formed UTF-8 character at p, 0 if it is none. */
 static size_t character(const unsigned char *p, size_t left)
 {
-	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	size_t n = *p < 0x80   ? 1
+		   : *p < 0xc2 ? 0
+		   : *p < 0xe0 ? 2
+		   : *p < 0xf0 ? 3
+		   : *p < 0xf5 ? 4
+			       : 0;
 
 	if (n > left)
 		return 0;
@@ -154,7 +159,8 @@ static void mask_one(struct buf *b, const struct buf *secret)
 	hit = memmem(b->data, b->len, secret->data, secret->len);
 	if (!hit)
 		return;
-	for (; hit; hit = memmem(rest, b->len - (size_t)(rest - b->data), secret->data, secret->len)) {
+	for (; hit;
+	     hit = memmem(rest, b->len - (size_t)(rest - b->data), secret->data, secret->len)) {
 		buf_add(&out, rest, (size_t)(hit - rest));
 		buf_text_add(&out, "***");
 		rest = hit + secret->len;
@@ -205,11 +211,13 @@ static void print(enum log_level level, const char *text)
 		state.asked = true;
 	}
 	if (state.json) {
-		buf_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", now, levels[level].name);
+		buf_printf(&line, "{\"ts\":\"%s\",\"level\":\"%s\",\"msg\":", now,
+			   levels[level].name);
 		buf_json_string(&line, text, strlen(text));
 		buf_text_add(&line, "}\n");
 	} else if (state.systemd) {
-		buf_printf(&line, "<%d>%-5s %s\n", levels[level].priority, levels[level].name, text);
+		buf_printf(&line, "<%d>%-5s %s\n", levels[level].priority, levels[level].name,
+			   text);
 	} else {
 		buf_printf(&line, "%s %-5s %s\n", now, levels[level].name, text);
 	}

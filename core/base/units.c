@@ -13,7 +13,10 @@ static const struct unit times[] = {
 	{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
 };
 static const struct unit sizes[] = {
-	{"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {"", 1},
+	{"k", 1 << 10},
+	{"M", 1 << 20},
+	{"G", 1 << 30},
+	{"", 1},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -93,8 +96,8 @@ char *units_duration_text(int64_t ms, char *out, size_t size)
 	left %= (uint64_t)times[i].factor;
 	if (i + 1 < COUNT(times) && left >= (uint64_t)times[i + 1].factor)
 		snprintf(out, size, "%s%llu%s %llu%s", sign, (unsigned long long)n, times[i].name,
-		         (unsigned long long)(left / (uint64_t)times[i + 1].factor),
-		         times[i + 1].name);
+			 (unsigned long long)(left / (uint64_t)times[i + 1].factor),
+			 times[i + 1].name);
 	else
 		snprintf(out, size, "%s%llu%s", sign, (unsigned long long)n, times[i].name);
 	return out;
@@ -112,10 +115,10 @@ char *units_time_text(int64_t ms, char out[32])
 	rest = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
 	s = (time_t)((ms - rest) / 1000);
 	gmtime_r(&s, &tm);
-	snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
-	         (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100,
-	         (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
-	         (unsigned)rest % 1000);
+	snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+		 (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+		 (unsigned)tm.tm_sec % 100, (unsigned)rest % 1000);
 	return out;
 }
 
@@ -149,7 +152,7 @@ static const char *fraction(const char *p, int64_t *ms)
 
 static bool offset(const char *p, int64_t *ms)
 {
-	int h, m, sign;
+	int h = 0, m = 0, sign;
 
 	if (!p)
 		return false;
@@ -159,8 +162,10 @@ static bool offset(const char *p, int64_t *ms)
 		return false;
 	sign = *p == '-' ? -1 : 1;
 	p = part(part(p + 1, 2, 23, ':', &h), 2, 59, 0, &m);
+	if (!p || *p)
+		return false;
 	*ms -= sign * (h * 3600000LL + m * 60000LL);
-	return p && !*p;
+	return true;
 }
 
 static bool day_exists(const struct tm *tm)
