@@ -27,6 +27,7 @@ struct http_request { /* all copied by http_client_send() */
 	size_t body_len;
 	uint32_t timeout_ms; /* total; 0: 30 s */
 	size_t max_bytes;    /* a larger answer is an error; 0: 1 MB */
+	bool direct;         /* never through a proxy: the machine's own metadata service */
 };
 
 struct http_answer { /* good until the callback returns */
@@ -58,7 +59,8 @@ struct http_client {
 	/* Give up: `done` gets status 0, "cancelled", from the loop.  Unknown numbers are
 	 * ignored. */
 	void (*cancel)(struct http_client *c, uint64_t number);
-	/* Outstanding requests are answered "cancelled" from inside this call. */
+	/* Outstanding requests are answered "cancelled" from inside this call, and so is what
+	 * they send in answer to that.  Not from inside a `done`. */
 	void (*free)(struct http_client *c);
 };
 

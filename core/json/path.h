@@ -3,7 +3,8 @@
  *
  * Names of a-z A-Z 0-9 _ -, others quoted with JSON's escapes, joined by dots.  A number
  * names one element of an array (or a member of that name), `count` the number of elements
- * of an array (or a member of that name).
+ * of an array (or a member of that name); in quotes both are names only.  A path has at
+ * most 64 names.
  */
 #ifndef POINTSMAN_JSON_PATH_H
 #define POINTSMAN_JSON_PATH_H
@@ -13,10 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define PATH_COUNT (-2)
+
 struct path_step {
 	char *name; /* unescaped */
 	size_t len;
-	long index; /* the name read as a number, or -1 */
+	long index; /* the name, unless quoted, read as a number; PATH_COUNT; else -1 */
 };
 
 struct path {

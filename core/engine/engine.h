@@ -1,0 +1,112 @@
+/*
+ * engine - the loop thread's half of the path of an event, and the thread behind it.
+ *
+ * Owns the journal thread (sequencer.h), the lanes, the clock that wakes them, and the
+ * rule that nothing leaves before what it rests on is durable.  Knows no plugin: sources
+ * and targets are whoever registers.
+ *
+ * All functions on the loop thread, if not said otherwise.
+ */
+#ifndef POINTSMAN_ENGINE_ENGINE_H
+#define POINTSMAN_ENGINE_ENGINE_H
+
+#include "base/world.h"
+#include "engine/lane.h"
+#include "engine/sequencer.h"
+#include "engine/txn.h"
+
+struct event_base; /* libevent's */
+struct engine;
+
+/* One call into a target: everything the plugin may ask about its delivery. */
+struct engine_call {
+	uint64_t number; /* pm_delivery: stale ones find nothing */
+	struct event *event;
+	enum event_view view;
+	const char *key;  /* idempotency key */
+	const char *rule; /* name */
+	const char *held; /* or NULL */
+	uint32_t attempt, emitted;
+};
+
+struct engine_target {
+	void (*deliver)(void *target, const struct engine_call *call);
+	void (*cancel)(void *target, uint64_t number);
+	void *target;
+};
+
+struct engine_options {
+	struct world *world;
+	struct event_base *loop;
+	const struct config *config; /* for the life of the engine */
+	/* The journal cannot be written any more: say so and exit with `status`. */
+	void (*failed)(int status, const char *why, void *arg);
+	void *arg;
+};
+
+/* Opens the journal and loads what is live.  NULL with *err, and in *status the exit status
+ * (73, 74, 78, 70). */
+struct engine *engine_new(const struct engine_options *options, int *status, struct err *err);
+/* Begin: the journal thread runs, lanes of ready targets move. */
+void engine_start(struct engine *e);
+/* Stop starting deliveries and taking events; `done` when nothing is in a call (held ones
+ * do not count) and all is written, or after `wait_ms`. */
+void engine_drain(struct engine *e, int64_t wait_ms, void (*done)(void *arg), void *arg);
+/* Ends the thread, writes cursors, closes the journal cleanly. */
+void engine_free(struct engine *e);
+
+uint32_t engine_instance(struct engine *e, const char *name); /* its lasting number */
+/* Register what delivers for the instance `name`; its lane rests until engine_ready(). */
+void engine_register(struct engine *e, const char *name, const struct engine_target *target);
+void engine_ready(struct engine *e, const char *name, bool ready);
+
+/* The call a number names, or NULL if it has ended. */
+const struct engine_call *engine_find(struct engine *e, uint64_t number);
+
+/* Has the journal room for more from sources?  *why tells if not (queue, disk, size). */
+bool engine_has_room(struct engine *e, const char **why);
+/* Told once when there is room again. */
+void engine_when_room(struct engine *e, void (*fn)(void *arg), void *arg);
+
+/* End a call.  What follows from it is added to `t`; submit t afterwards.  False: the number
+ * was stale, nothing was done. */
+bool engine_finish(struct engine *e, struct txn *t, uint64_t number, enum lane_result result,
+                   const char *why, int64_t after_ms, bool unknown);
+bool engine_hold(struct engine *e, struct txn *t, uint64_t number, int64_t ms, const char *state);
+/* The id for the next event of `type` emitted for the call: "<key>/<type>/<n>". */
+void engine_emit_id(struct engine *e, uint64_t number, const char *type, struct buf *out);
+
+/* Hand over; t belongs to the engine until its `done` was called, which frees nothing: the
+ * engine frees t after it.  An empty one is answered too.  Returns its number. */
+uint64_t engine_submit(struct engine *e, struct txn *t);
+uint64_t engine_durable(const struct engine *e); /* highest number that is durable */
+/* Emit one of our own events: pointsman.breaker.opened .. */
+void engine_emit_own(struct engine *e, struct txn *t, const char *type, const char *subject,
+                     const char *json, uint64_t cause, const char *caused_by);
+
+/* Run `job` on the journal thread between two batches, then `done` on the loop.  For reading
+ * (status, events, dlq) and for an operator's changes. */
+void engine_ask(struct engine *e, void (*job)(struct journal *j, struct sequencer *s, void *arg),
+                void (*done)(void *arg), void *arg);
+
+/* dlq retry and drop.  `answer` (on the loop) gets NULL, or why not. */
+void engine_redrive(struct engine *e, uint64_t seq, uint32_t target, bool force,
+                    void (*answer)(const char *problem, void *arg), void *arg);
+void engine_drop(struct engine *e, uint64_t seq, uint32_t target, const char *why,
+                 void (*answer)(const char *problem, void *arg), void *arg);
+
+struct engine_stats {
+	uint64_t last_seq, accepted, duplicates, refused;
+	int64_t journal_bytes;
+	bool full;                 /* intake has stopped */
+	const char *full_because;  /* or "" */
+	const char *damaged;       /* what a salvage lost, until acknowledged; or NULL */
+	uint32_t generation;
+};
+struct engine_stats engine_stats(struct engine *e);
+bool engine_lane_stats(struct engine *e, const char *target, struct lane_stats *out);
+uint64_t engine_lane_cursor(struct engine *e, const char *target);
+/* The operator has seen the note about the damaged journal. */
+void engine_acknowledge(struct engine *e);
+
+#endif

@@ -1,0 +1,113 @@
+#include "json/string.h"
+
+#include "json/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* A quote ends the string unless an odd number of backslashes stands before it. */
+size_t json_string_end(const char *text, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		const char *quote = memchr(text + at, '"', len - at);
+		size_t i, back = 0;
+
+		if (!quote)
+			return len;
+		i = (size_t)(quote - text);
+		while (back < i - at && text[i - back - 1] == '\\')
+			back++;
+		if (back % 2 == 0)
+			return i;
+		at = i + 1;
+	}
+	return len;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* The four digits behind `\u` at raw[0]; false if they are not there. */
+static bool unit(const char *raw, size_t len, uint32_t *value)
+{
+	if (len < 6 || raw[0] != '\\' || raw[1] != 'u')
+		return false;
+	*value = 0;
+	for (int i = 2; i < 6; i++) {
+		int digit = hex_digit(raw[i]);
+
+		if (digit < 0)
+			return false;
+		*value = *value << 4 | (uint32_t)digit;
+	}
+	return true;
+}
+
+static size_t unicode_escape(const char *raw, size_t len, uint32_t *cp)
+{
+	uint32_t low;
+
+	if (!unit(raw, len, cp))
+		return 0;
+	if (*cp < 0xd800 || *cp > 0xdfff)
+		return 6;
+	if (*cp > 0xdbff || !unit(raw + 6, len - 6, &low) || low < 0xdc00 || low > 0xdfff)
+		return 0;
+	*cp = 0x10000 + ((*cp - 0xd800) << 10) + (low - 0xdc00);
+	return 12;
+}
+
+/* The escape at raw[0], a backslash: how long it is, 0 if it is none. */
+static size_t escape(const char *raw, size_t len, uint32_t *cp)
+{
+	static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	const char *name = len < 2 || !raw[1] ? NULL : strchr(names, raw[1]);
+
+	if (!name)
+		return unicode_escape(raw, len, cp);
+	*cp = (unsigned char)values[name - names];
+	return 2;
+}
+
+void json_string_plain(const char *raw, size_t len, struct buf *out)
+{
+	while (len > 0) {
+		const char *back = memchr(raw, '\\', len);
+		size_t plain = back ? (size_t)(back - raw) : len, n;
+		uint32_t cp;
+
+		buf_add(out, raw, plain);
+		raw += plain;
+		len -= plain;
+		if (!len)
+			return;
+		n = escape(raw, len, &cp);
+		if (n)
+			utf8_add(out, cp);
+		else
+			buf_char(out, raw[n++]);
+		raw += n;
+		len -= n;
+	}
+}
+
+bool json_string_is(const char *raw, size_t raw_len, const char *plain, size_t len)
+{
+	struct buf text = {0};
+	bool same;
+
+	if (!memchr(raw, '\\', raw_len))
+		return raw_len == len && memcmp(raw, plain, len) == 0;
+	if (raw_len < len)
+		return false;
+	json_string_plain(raw, raw_len, &text);
+	same = text.len == len && memcmp(buf_text(&text), plain, len) == 0;
+	buf_free(&text);
+	return same;
+}
