@@ -171,6 +171,8 @@ struct pm_emit {
 	size_t json_len;        /* 0: strlen(json) */
 	pm_delivery cause;      /* the delivery this follows from, or 0; with one, emit()
 	                           never answers PM_RETRY */
+	const char *refuse;     /* NULL, or why this event cannot be used: it is kept as a
+	                           dead letter with this reason, not routed */
 };
 
 /* ---- What the host gives an instance ------------------------------------------- */
