@@ -10,12 +10,12 @@
 #ifndef POINTSMAN_ENGINE_ENGINE_H
 #define POINTSMAN_ENGINE_ENGINE_H
 
+#include "base/loop.h"
 #include "base/world.h"
 #include "engine/lane.h"
 #include "engine/sequencer.h"
 #include "engine/txn.h"
 
-struct event_base; /* libevent's */
 struct engine;
 
 /* One call into a target: everything the plugin may ask about its delivery. */
@@ -30,6 +30,7 @@ struct engine_call {
 };
 
 struct engine_target {
+	/* From the loop, never from inside an engine function. */
 	void (*deliver)(void *target, const struct engine_call *call);
 	void (*cancel)(void *target, uint64_t number);
 	void *target;
@@ -37,7 +38,7 @@ struct engine_target {
 
 struct engine_options {
 	struct world *world;
-	struct event_base *loop;
+	struct loop *loop; /* base/loop.h: libevent's own header has a `struct event` too */
 	const struct config *config; /* for the life of the engine */
 	/* The journal cannot be written any more: say so and exit with `status`. */
 	void (*failed)(int status, const char *why, void *arg);
@@ -56,6 +57,8 @@ void engine_drain(struct engine *e, int64_t wait_ms, void (*done)(void *arg), vo
 void engine_free(struct engine *e);
 
 uint32_t engine_instance(struct engine *e, const char *name); /* its lasting number */
+/* The name under which it was first seen: the default `source` of its events. */
+const char *engine_first_name(struct engine *e, const char *name);
 /* Register what delivers for the instance `name`; its lane rests until engine_ready(). */
 void engine_register(struct engine *e, const char *name, const struct engine_target *target);
 void engine_ready(struct engine *e, const char *name, bool ready);

@@ -1,0 +1,193 @@
+#include "base/loop.h"
+
+#include "base/mem.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+struct soon {
+	struct soon *next;
+	loop_fn *fn;
+	void *arg;
+};
+
+struct loop {
+	struct event_base *base;
+	struct event *soon_event;
+	struct soon *soon, **soon_end;
+};
+
+struct loop_timer {
+	struct event *event;
+	loop_fn *fn;
+	void *arg;
+};
+
+struct loop_watch {
+	struct event *event;
+	loop_fn *fn;
+	void *arg;
+};
+
+/* Only what was asked for before this turn: work that asks for more work must not keep the
+ * loop from its descriptors. */
+static void run_soon(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	struct soon *list = l->soon;
+
+	(void)fd;
+	(void)what;
+	l->soon = NULL;
+	l->soon_end = &l->soon;
+	while (list) {
+		struct soon *s = list;
+
+		list = s->next;
+		s->fn(s->arg);
+		free(s);
+	}
+}
+
+struct loop *loop_new(void)
+{
+	struct loop *l = mem_new(struct loop);
+
+	l->soon_end = &l->soon;
+	l->base = event_base_new();
+	l->soon_event = l->base ? event_new(l->base, -1, 0, run_soon, l) : NULL;
+	if (!l->soon_event) {
+		loop_free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	while (l->soon) {
+		struct soon *s = l->soon;
+
+		l->soon = s->next;
+		free(s);
+	}
+	if (l->soon_event)
+		event_free(l->soon_event);
+	if (l->base)
+		event_base_free(l->base);
+	free(l);
+}
+
+void loop_run(struct loop *l)
+{
+	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+void loop_stop(struct loop *l)
+{
+	event_base_loopbreak(l->base);
+}
+
+void loop_turn(struct loop *l)
+{
+	event_base_loop(l->base, EVLOOP_NONBLOCK);
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+	return l->base;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *t = arg;
+
+	(void)fd;
+	(void)what;
+	t->fn(t->arg);
+}
+
+struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
+{
+	struct loop_timer *t = mem_new(struct loop_timer);
+
+	t->fn = fn;
+	t->arg = arg;
+	t->event = evtimer_new(l->base, on_timer, t);
+	return t;
+}
+
+void loop_timer_set(struct loop_timer *t, int64_t ms)
+{
+	struct timeval tv;
+
+	if (ms < 0)
+		ms = 0;
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+	event_add(t->event, &tv);
+}
+
+void loop_timer_stop(struct loop_timer *t)
+{
+	event_del(t->event);
+}
+
+void loop_timer_free(struct loop_timer *t)
+{
+	if (!t)
+		return;
+	event_free(t->event);
+	free(t);
+}
+
+static void on_watch(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_watch *w = arg;
+
+	(void)fd;
+	(void)what;
+	w->fn(w->arg);
+}
+
+static struct loop_watch *watch(struct loop *l, int fd, short what, loop_fn *fn, void *arg)
+{
+	struct loop_watch *w = mem_new(struct loop_watch);
+
+	w->fn = fn;
+	w->arg = arg;
+	w->event = event_new(l->base, fd, what, on_watch, w);
+	event_add(w->event, NULL);
+	return w;
+}
+
+struct loop_watch *loop_watch_fd(struct loop *l, int fd, loop_fn *fn, void *arg)
+{
+	return watch(l, fd, EV_READ | EV_PERSIST, fn, arg);
+}
+
+struct loop_watch *loop_watch_signal(struct loop *l, int signal, loop_fn *fn, void *arg)
+{
+	return watch(l, signal, EV_SIGNAL | EV_PERSIST, fn, arg);
+}
+
+void loop_watch_free(struct loop_watch *w)
+{
+	if (!w)
+		return;
+	event_free(w->event);
+	free(w);
+}
+
+void loop_soon(struct loop *l, loop_fn *fn, void *arg)
+{
+	struct soon *s = mem_new(struct soon);
+
+	s->fn = fn;
+	s->arg = arg;
+	*l->soon_end = s;
+	l->soon_end = &s->next;
+	event_active(l->soon_event, EV_TIMEOUT, 0);
+}

@@ -1,0 +1,43 @@
+/*
+ * loop - timers, file descriptors, signals and "soon", on one thread.
+ *
+ * libevent underneath; its header stays in loop.c and http/, because it too has a
+ * `struct event`.  Callbacks run from loop_run(), never from inside the call that asked
+ * for them.
+ */
+#ifndef POINTSMAN_BASE_LOOP_H
+#define POINTSMAN_BASE_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_timer;
+struct loop_watch;
+struct event_base;
+
+typedef void loop_fn(void *arg);
+
+struct loop *loop_new(void); /* NULL if the system refuses */
+void loop_free(struct loop *l);
+void loop_run(struct loop *l);  /* until loop_stop() */
+void loop_stop(struct loop *l); /* returns from loop_run() after the running callback */
+/* Run what is ready now without waiting; for tests. */
+void loop_turn(struct loop *l);
+struct event_base *loop_base(struct loop *l); /* for http/ and aws/ */
+
+/* Fires once, `ms` after it was set; setting it again moves it.  The callback may free it. */
+struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg);
+void loop_timer_set(struct loop_timer *t, int64_t ms);
+void loop_timer_stop(struct loop_timer *t);
+void loop_timer_free(struct loop_timer *t); /* NULL is fine */
+
+/* Calls while `fd` is readable. */
+struct loop_watch *loop_watch_fd(struct loop *l, int fd, loop_fn *fn, void *arg);
+struct loop_watch *loop_watch_signal(struct loop *l, int signal, loop_fn *fn, void *arg);
+void loop_watch_free(struct loop_watch *w); /* NULL is fine; the fd stays open */
+
+/* Once, from the loop, in the order asked. */
+void loop_soon(struct loop *l, loop_fn *fn, void *arg);
+
+#endif
