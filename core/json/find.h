@@ -38,8 +38,8 @@ struct json_value json_find(const char *text, size_t len, const struct path *pat
 /* Every value at the path, in document order, arrays gone through at each step (a final
  * array's elements count one by one).  Stops when `fn` returns false; returns false then. */
 typedef bool json_each_fn(const struct json_value *value, void *arg);
-bool json_each(const char *text, size_t len, const struct path *path, size_t from,
-               json_each_fn *fn, void *arg);
+bool json_each(const char *text, size_t len, const struct path *path, size_t from, json_each_fn *fn,
+	       void *arg);
 
 /* A scalar as plain text: strings unescaped, numbers as written; objects and arrays as
  * their JSON.  Nothing is added for JSON_ABSENT and JSON_NULL. */
@@ -47,7 +47,7 @@ void json_text(const struct json_value *value, struct buf *out);
 
 /* Walk an object's members or an array's elements: *at starts at 0. */
 bool json_next(const struct json_value *container, size_t *at, struct json_value *name,
-               struct json_value *value);
+	       struct json_value *value);
 /* The value that makes up the whole text (leading and trailing blanks skipped). */
 struct json_value json_root(const char *text, size_t len);
 

@@ -73,10 +73,10 @@ static size_t add_step(struct path *p, const char *text, size_t len, struct err 
 		n = bare_name(text, len, &step);
 	if (!n) {
 		err_set(err, len && text[0] == '"'
-			             ? "the quoted name is no JSON string; like data.\"a.b\""
-			             : p->n ? "a name is missing after the dot; names have a-z A-Z "
-			                      "0-9 _ -, others are quoted: data.\"a.b\""
-			                    : "a path is missing here, like data.new.phase");
+				     ? "the quoted name is no JSON string; like data.\"a.b\""
+			     : p->n ? "a name is missing after the dot; names have a-z A-Z "
+				      "0-9 _ -, others are quoted: data.\"a.b\""
+				    : "a path is missing here, like data.new.phase");
 		return 0;
 	}
 	p->steps = mem_grow(p->steps, p->n + 1, sizeof *p->steps);

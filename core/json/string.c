@@ -63,8 +63,7 @@ static size_t unicode_escape(const char *raw, size_t len, uint32_t *cp)
 	return 12;
 }
 
-/* The escape at raw[0], a backslash: how long it is, 0 if it is none. */
-static size_t escape(const char *raw, size_t len, uint32_t *cp)
+size_t json_escape_read(const char *raw, size_t len, uint32_t *cp)
 {
 	static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
 	const char *name = len < 2 || !raw[1] ? NULL : strchr(names, raw[1]);
@@ -87,7 +86,7 @@ void json_string_plain(const char *raw, size_t len, struct buf *out)
 		len -= plain;
 		if (!len)
 			return;
-		n = escape(raw, len, &cp);
+		n = json_escape_read(raw, len, &cp);
 		if (n)
 			utf8_add(out, cp);
 		else

@@ -11,9 +11,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Where the closing quote stands; `text` begins behind the opening one.  len: nowhere. */
 size_t json_string_end(const char *text, size_t len);
+/* The escape at the start of `raw`, which is a backslash: how many bytes it has, a pair of
+ * surrogates being one; 0 if it is broken. */
+size_t json_escape_read(const char *raw, size_t len, uint32_t *cp);
 void json_string_plain(const char *raw, size_t len, struct buf *out);
 /* Is `raw`, made plain, equal to `plain`? */
 bool json_string_is(const char *raw, size_t raw_len, const char *plain, size_t len);

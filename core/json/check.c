@@ -1,0 +1,361 @@
+#include "json/check.h"
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "json/string.h"
+#include "json/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#define FEW 16 /* members that are compared one by one; more get a hash table */
+
+struct name {
+	size_t at, len; /* between the quotes */
+	uint64_t hash;  /* of the plain text */
+	bool escaped;
+};
+
+struct checker {
+	const char *text;
+	size_t len, at;
+	unsigned depth_left;
+	const char *what;
+	struct name *names; /* of all objects now open, outermost first */
+	size_t nnames, names_cap;
+	struct buf plain; /* a name with escapes, resolved */
+	uint64_t seed;
+};
+
+struct seen { /* the names of one open object */
+	size_t base;
+	uint32_t *slots; /* 1 + index into names; 0: free */
+	size_t nslots;
+};
+
+static bool value(struct checker *c);
+
+static bool fail(struct checker *c, size_t at, const char *what)
+{
+	c->at = at;
+	c->what = what;
+	return false;
+}
+
+/* Names come from strangers, so the hash must not be foreseeable: seeded with the random
+ * bytes the kernel gives each process.  The verdict does not depend on it. */
+static uint64_t seed(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t n = 0;
+
+	if (random)
+		memcpy(&n, random, sizeof n);
+	return n;
+}
+
+static void blanks(struct checker *c)
+{
+	while (c->at < c->len) {
+		char b = c->text[c->at];
+
+		if (b != ' ' && b != '\n' && b != '\t' && b != '\r')
+			return;
+		c->at++;
+	}
+}
+
+static bool next_is(struct checker *c, char wanted)
+{
+	return c->at < c->len && c->text[c->at] == wanted;
+}
+
+#define EACH(byte) (0x0101010101010101U * (byte))
+
+static uint64_t zeros(uint64_t word)
+{
+	return (word - EACH(0x01)) & ~word & EACH(0x80);
+}
+
+/* Eight bytes at a time while they are ASCII and neither quote, backslash nor control. */
+static size_t plain_run(const char *p, size_t len)
+{
+	size_t n = 0;
+	uint64_t w;
+
+	for (; len - n >= sizeof w; n += sizeof w) {
+		memcpy(&w, p + n, sizeof w);
+		if ((w & EACH(0x80)) | ((w - EACH(0x20)) & ~w & EACH(0x80)) | zeros(w ^ EACH('"')) |
+		    zeros(w ^ EACH('\\')))
+			break;
+	}
+	while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+		n++;
+	return n;
+}
+
+static bool escape(struct checker *c)
+{
+	uint32_t ignored;
+	size_t n = json_escape_read(c->text + c->at, c->len - c->at, &ignored);
+
+	if (!n)
+		return fail(c, c->at, "broken escape; surrogates come in pairs");
+	c->at += n;
+	return true;
+}
+
+/* At the opening quote.  `escaped` tells whether there are escapes inside. */
+static bool string(struct checker *c, bool *escaped)
+{
+	*escaped = false;
+	for (c->at++;;) {
+		size_t n;
+
+		c->at += plain_run(c->text + c->at, c->len - c->at);
+		if (c->at == c->len)
+			return fail(c, c->at, "the text ends inside a string");
+		if (c->text[c->at] == '"')
+			break;
+		if (c->text[c->at] == '\\') {
+			*escaped = true;
+			if (!escape(c))
+				return false;
+			continue;
+		}
+		if ((unsigned char)c->text[c->at] < 0x20)
+			return fail(c, c->at,
+				    "control character in a string, write it as an escape");
+		n = utf8_read(c->text + c->at, c->len - c->at, NULL);
+		if (!n)
+			return fail(c, c->at, "broken UTF-8");
+		c->at += n;
+	}
+	c->at++;
+	return true;
+}
+
+static bool same_name(struct checker *c, const struct name *a, const struct name *b)
+{
+	if (a->hash != b->hash)
+		return false;
+	if (!a->escaped)
+		return json_string_is(c->text + b->at, b->len, c->text + a->at, a->len);
+	buf_cut(&c->plain, 0);
+	json_string_plain(c->text + a->at, a->len, &c->plain);
+	return json_string_is(c->text + b->at, b->len, buf_text(&c->plain), c->plain.len);
+}
+
+static void slots_rebuild(struct checker *c, struct seen *s)
+{
+	free(s->slots);
+	s->nslots = s->nslots ? s->nslots * 4 : 8 * FEW;
+	s->slots = mem_zero(s->nslots * sizeof *s->slots);
+	for (size_t i = s->base; i < c->nnames; i++) {
+		size_t at = c->names[i].hash & (s->nslots - 1);
+
+		while (s->slots[at])
+			at = (at + 1) & (s->nslots - 1);
+		s->slots[at] = (uint32_t)(i + 1);
+	}
+}
+
+static bool seen_in_table(struct checker *c, struct seen *s, const struct name *name)
+{
+	size_t at;
+
+	if ((c->nnames - s->base) * 2 >= s->nslots)
+		slots_rebuild(c, s);
+	for (at = name->hash & (s->nslots - 1); s->slots[at]; at = (at + 1) & (s->nslots - 1)) {
+		if (same_name(c, &c->names[s->slots[at] - 1], name))
+			return true;
+	}
+	s->slots[at] = (uint32_t)(c->nnames + 1);
+	return false;
+}
+
+static bool seen_before(struct checker *c, struct seen *s, const struct name *name)
+{
+	if (c->nnames - s->base >= FEW)
+		return seen_in_table(c, s, name);
+	for (size_t i = s->base; i < c->nnames; i++) {
+		if (same_name(c, &c->names[i], name))
+			return true;
+	}
+	return false;
+}
+
+static bool member_name(struct checker *c, struct seen *s)
+{
+	struct name name = {.at = c->at + 1};
+
+	if (!next_is(c, '"'))
+		return fail(c, c->at, "a member name in double quotes was expected");
+	if (!string(c, &name.escaped))
+		return false;
+	name.len = c->at - 1 - name.at;
+	if (name.escaped) {
+		buf_cut(&c->plain, 0);
+		json_string_plain(c->text + name.at, name.len, &c->plain);
+		name.hash = hash64(buf_text(&c->plain), c->plain.len, c->seed);
+	} else {
+		name.hash = hash64(c->text + name.at, name.len, c->seed);
+	}
+	if (seen_before(c, s, &name))
+		return fail(c, name.at - 1, "duplicate member name");
+	mem_room(c->names, c->nnames, c->names_cap);
+	c->names[c->nnames++] = name;
+	return true;
+}
+
+static bool members(struct checker *c, struct seen *s)
+{
+	for (;;) {
+		blanks(c);
+		if (!member_name(c, s))
+			return false;
+		blanks(c);
+		if (!next_is(c, ':'))
+			return fail(c, c->at, "a colon was expected after the member name");
+		c->at++;
+		if (!value(c))
+			return false;
+		if (next_is(c, '}'))
+			return true;
+		if (!next_is(c, ','))
+			return fail(c, c->at, "a comma or } was expected");
+		c->at++;
+	}
+}
+
+static bool elements(struct checker *c)
+{
+	for (;;) {
+		if (!value(c))
+			return false;
+		if (next_is(c, ']'))
+			return true;
+		if (!next_is(c, ','))
+			return fail(c, c->at, "a comma or ] was expected");
+		c->at++;
+	}
+}
+
+static bool container(struct checker *c, char close)
+{
+	struct seen seen = {.base = c->nnames};
+	bool ok;
+
+	if (!c->depth_left)
+		return fail(c, c->at, "nested too deep");
+	c->depth_left--;
+	c->at++;
+	blanks(c);
+	ok = next_is(c, close) || (close == '}' ? members(c, &seen) : elements(c));
+	c->at += ok;
+	free(seen.slots);
+	c->nnames = seen.base;
+	c->depth_left++;
+	return ok;
+}
+
+static bool digits(struct checker *c)
+{
+	size_t from = c->at;
+
+	while (c->at < c->len && c->text[c->at] >= '0' && c->text[c->at] <= '9')
+		c->at++;
+	return c->at > from || fail(c, c->at, "a digit was expected");
+}
+
+static bool number(struct checker *c)
+{
+	c->at += next_is(c, '-');
+	if (next_is(c, '0')) {
+		c->at++;
+		if (c->at < c->len && c->text[c->at] >= '0' && c->text[c->at] <= '9')
+			return fail(c, c->at - 1, "a number may not begin with 0");
+	} else if (!digits(c)) {
+		return false;
+	}
+	if (next_is(c, '.')) {
+		c->at++;
+		if (!digits(c))
+			return false;
+	}
+	if (next_is(c, 'e') || next_is(c, 'E')) {
+		c->at++;
+		c->at += next_is(c, '+') || next_is(c, '-');
+		return digits(c);
+	}
+	return true;
+}
+
+static bool word(struct checker *c, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (c->len - c->at < n || memcmp(c->text + c->at, text, n) != 0)
+		return fail(c, c->at, "not a JSON value");
+	c->at += n;
+	return true;
+}
+
+static bool bare_value(struct checker *c)
+{
+	bool escaped;
+
+	if (c->at == c->len)
+		return fail(c, c->at, "the text ends where a value was expected");
+	switch (c->text[c->at]) {
+	case '{': return container(c, '}');
+	case '[': return container(c, ']');
+	case '"': return string(c, &escaped);
+	case 't': return word(c, "true");
+	case 'f': return word(c, "false");
+	case 'n': return word(c, "null");
+	default:
+		if (next_is(c, '-') || (c->text[c->at] >= '0' && c->text[c->at] <= '9'))
+			return number(c);
+		return fail(c, c->at, "not a JSON value");
+	}
+}
+
+static bool value(struct checker *c)
+{
+	blanks(c);
+	if (!bare_value(c))
+		return false;
+	blanks(c);
+	return true;
+}
+
+static void locate(const struct checker *c, struct json_fault *fault)
+{
+	*fault = (struct json_fault){c->at, 1, 1, c->what};
+	for (size_t i = 0; i < c->at; i++) {
+		fault->column++;
+		if (c->text[i] == '\n') {
+			fault->line++;
+			fault->column = 1;
+		}
+	}
+}
+
+bool json_check(const char *text, size_t len, unsigned max_depth, struct json_fault *fault)
+{
+	struct checker c = {.text = text, .len = len, .depth_left = max_depth, .seed = seed()};
+	bool ok;
+
+	if (len >= UINT32_MAX)
+		ok = fail(&c, 0, "over 4 GB");
+	else
+		ok = value(&c) && (c.at == len || fail(&c, c.at, "text after the value"));
+	if (!ok && fault)
+		locate(&c, fault);
+	free(c.names);
+	buf_free(&c.plain);
+	return ok;
+}

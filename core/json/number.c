@@ -1,0 +1,167 @@
+#include "base/buf.h"
+#include "base/mem.h"
+#include "json/find.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAR     1000000000L /* exponents saturate here; no text is that long */
+#define PRECISE 15          /* decimal digits that a double always tells apart */
+
+struct decimal { /* digits times 10^exponent, no zero at either end; none: zero */
+	bool minus;
+	struct buf digits;
+	size_t first;
+	long exponent;
+};
+
+static bool digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool plain_integer(const char *text, size_t len)
+{
+	size_t i = len && text[0] == '-';
+
+	while (i < len && digit(text[i]))
+		i++;
+	return i == len;
+}
+
+static int order(long long a, long long b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_plain(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	bool a_minus = a_len && *a == '-', b_minus = b_len && *b == '-';
+	int found;
+
+	a += a_minus;
+	a_len -= a_minus;
+	b += b_minus;
+	b_len -= b_minus;
+	for (; a_len && *a == '0'; a++)
+		a_len--;
+	for (; b_len && *b == '0'; b++)
+		b_len--;
+	a_minus = a_minus && a_len;
+	b_minus = b_minus && b_len;
+	if (a_minus != b_minus)
+		return a_minus ? -1 : 1;
+	found = a_len != b_len ? order((long long)a_len, (long long)b_len)
+			       : order(memcmp(a, b, a_len), 0);
+	return a_minus ? -found : found;
+}
+
+static double as_double(const char *text, size_t len)
+{
+	char few[64], *copy;
+	double d;
+
+	if (len < sizeof few) {
+		memcpy(few, text, len);
+		few[len] = '\0';
+		return strtod(few, NULL);
+	}
+	copy = mem_slice(text, len);
+	d = strtod(copy, NULL);
+	free(copy);
+	return d;
+}
+
+static long exponent_of(const char *text, size_t len)
+{
+	bool minus = len && *text == '-';
+	long n = 0;
+
+	for (size_t i = len && !digit(*text); i < len; i++)
+		n = n < FAR ? n * 10 + (text[i] - '0') : FAR;
+	return minus ? -n : n;
+}
+
+static struct decimal decimal(const char *text, size_t len)
+{
+	struct decimal d = {.minus = len && *text == '-'};
+	bool fraction = false;
+	size_t i;
+
+	for (i = d.minus; i < len && (digit(text[i]) || text[i] == '.'); i++) {
+		if (text[i] == '.') {
+			fraction = true;
+			continue;
+		}
+		buf_char(&d.digits, text[i]);
+		d.exponent -= fraction;
+	}
+	if (i < len)
+		d.exponent += exponent_of(text + i + 1, len - i - 1);
+	while (d.first < d.digits.len && d.digits.data[d.first] == '0')
+		d.first++;
+	for (; d.digits.len > d.first && d.digits.data[d.digits.len - 1] == '0'; d.exponent++)
+		buf_cut(&d.digits, d.digits.len - 1);
+	return d;
+}
+
+static size_t count(const struct decimal *d)
+{
+	return d->digits.len - d->first;
+}
+
+static bool whole(const struct decimal *d)
+{
+	return !count(d) || d->exponent >= 0;
+}
+
+/* Whole numbers: first by how many digits they have, then by the digits. */
+static int compare_whole(const struct decimal *a, const struct decimal *b)
+{
+	size_t n = count(a) < count(b) ? count(a) : count(b);
+	bool a_minus = a->minus && count(a), b_minus = b->minus && count(b);
+	int found;
+
+	if (!count(a) || !count(b) || a_minus != b_minus)
+		return order(count(a) ? (a_minus ? -1 : 1) : 0, count(b) ? (b_minus ? -1 : 1) : 0);
+	found = order((long long)count(a) + a->exponent, (long long)count(b) + b->exponent);
+	if (!found)
+		found = order(memcmp(a->digits.data + a->first, b->digits.data + b->first, n), 0);
+	if (!found)
+		found = order((long long)count(a), (long long)count(b));
+	return a_minus ? -found : found;
+}
+
+static int compare_written(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	struct decimal x = decimal(a, a_len), y = decimal(b, b_len);
+	double p, q;
+	int found;
+
+	if (whole(&x) && whole(&y)) {
+		found = compare_whole(&x, &y);
+	} else {
+		p = as_double(a, a_len);
+		q = as_double(b, b_len);
+		found = (p > q) - (p < q);
+	}
+	buf_free(&x.digits);
+	buf_free(&y.digits);
+	return found;
+}
+
+int json_number_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	double p, q;
+
+	if (plain_integer(a, a_len) && plain_integer(b, b_len))
+		return compare_plain(a, a_len, b, b_len);
+	if (a_len <= PRECISE && b_len <= PRECISE) {
+		p = as_double(a, a_len);
+		q = as_double(b, b_len);
+		if (isfinite(p) && isfinite(q))
+			return (p > q) - (p < q);
+	}
+	return compare_written(a, a_len, b, b_len);
+}
