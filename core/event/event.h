@@ -38,6 +38,8 @@ struct event {
 	const char *caused_by; /* the target whose delivery made it, or NULL */
 	uint64_t origin;       /* seq of the first event of the chain; 0: itself */
 	uint32_t hops;         /* its cause's + 1; 0 without one */
+	/* Set by event_new() for event_find(); leave it NULL in one you fill in yourself. */
+	const struct json_value *attributes;
 };
 
 /* Copies everything `from` points to into one block with one reference. */
@@ -45,7 +47,7 @@ struct event *event_new(const struct event *from);
 /* The same event with its number and time of acceptance, for the sequencer. */
 struct event *event_accepted(const struct event *ev, uint64_t seq, int64_t at);
 struct event *event_ref(struct event *ev);
-void event_unref(struct event *ev); /* NULL is fine */
+void event_unref(struct event *ev);        /* NULL is fine */
 size_t event_size(const struct event *ev); /* bytes of attributes and payload */
 
 /* Intake: is this fit to be an event?  Type syntax (lower-case words of a-z0-9_- joined by
@@ -57,8 +59,10 @@ bool event_check(const struct event *ev, struct err *err);
  * datacontenttype traceparent data, and the extensions `instance` and, once accepted,
  * `sequence` (seq as text). */
 void event_json(const struct event *ev, struct buf *out);
-/* Read that form back (unknown extensions are ignored); `instance` is the default for
- * events that name none.  NULL with *err on a bad one. */
+/* Read that form back: unknown extensions are ignored, `instance` is the default for events
+ * that name none, without `data` the payload is {}, without `time` that is NULL, a
+ * `sequence` of digits is the seq.  NULL with *err if the text is not that form; whether
+ * it is fit to be an event is event_check()'s to say. */
 struct event *event_parse(const char *text, size_t len, const char *instance, struct err *err);
 
 /* How paths see a firing: as itself, or, for the deliveries of the rule that fired, as its
@@ -67,11 +71,12 @@ enum event_view { EVENT_ITSELF, EVENT_MEMBERS };
 
 /* The value at a path: `type source subject time id instance`, `data...`, `event`, and with
  * EVENT_MEMBERS `inputs.NAME...`, `window.count`, `window.events...`.  `scratch` holds what
- * has no place in the event's bytes and must live as long as the value is used. */
+ * has no place in the event's bytes (`event`, and attributes of an event not made by
+ * event_new()); it must live, and not be passed again, as long as the value is used. */
 struct json_value event_find(const struct event *ev, enum event_view view, const struct path *path,
-                             struct buf *scratch);
+			     struct buf *scratch);
 bool event_each(const struct event *ev, enum event_view view, const struct path *path,
-                struct buf *scratch, json_each_fn *fn, void *arg);
+		struct buf *scratch, json_each_fn *fn, void *arg);
 
 /* Does `type` fit `pattern`?  A final `*` stands for one or more words, elsewhere for one;
  * "*" alone fits all but pointsman.*. */

@@ -33,18 +33,18 @@ struct template_source {
 /* NULL with *err, and in *at the offset of the mistake, if it is none.  For TEMPLATE_JSON
  * the text must be JSON whatever the values are. */
 struct template *template_parse(enum template_kind kind, const char *text, size_t *at,
-                                struct err *err);
+				struct err *err);
 void template_free(struct template *t);
 /* The paths it uses, in order: for checks against declared fields. */
 size_t template_paths(const struct template *t, size_t i, const struct path **path,
-                      bool *has_default); /* returns how many there are */
+		      bool *has_default); /* returns how many there are */
 
 /* False with *err naming the path if a value is absent, or over the limit. */
 bool template_render(const struct template *t, const struct template_source *from, struct buf *out,
-                     struct err *err);
+		     struct err *err);
 
 /* A path with filters as `get()` takes it (`data.n | json`): NULL if absent. */
-bool template_get(const char *path_and_filters, const struct template_source *from,
-                  struct buf *out, struct err *err);
+bool template_get(const char *path_and_filters, const struct template_source *from, struct buf *out,
+		  struct err *err);
 
 #endif
