@@ -1,0 +1,1 @@
+"""Black-box tests: the real program against a stand-in cloud."""
