@@ -12,20 +12,22 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_HEADERS (64 << 10)
+#define MAX_HEADERS     (64 << 10)
+#define DEFAULT_BYTES   (1 << 20)
+#define DEFAULT_TIMEOUT 30000
 
 struct call {
 	struct call *next, **at; /* in client.calls */
 	struct client *client;
 	uint64_t number;
-	CURL *easy;
+	CURL *easy; /* NULL: curl has no more part in it */
 	struct curl_slist *headers;
-	struct event *timer; /* the total timeout; a cancelled or refused call's way out */
+	struct event *timer; /* the total timeout; also the way out of a call given up */
 	char *body;
 	struct buf got, head;
 	size_t max_bytes;
 	uint32_t timeout_ms;
-	bool sent, too_large, is_over;
+	bool sent, too_large;
 	char peer[300]; /* "host:port", for people */
 	char why[CURL_ERROR_SIZE], error[CURL_ERROR_SIZE + 400];
 	http_done_fn *done;
@@ -40,6 +42,7 @@ struct client {
 	struct call *calls;
 	uint64_t last_number;
 	char *proxy, *ca, *agent;
+	bool closing;
 };
 
 static struct timeval span(long ms)
@@ -47,66 +50,42 @@ static struct timeval span(long ms)
 	return (struct timeval){ms / 1000, ms % 1000 * 1000};
 }
 
+static void leave_curl(struct call *call)
+{
+	if (!call->easy)
+		return;
+	curl_multi_remove_handle(call->client->multi, call->easy);
+	curl_easy_cleanup(call->easy);
+	call->easy = NULL;
+}
+
 static void call_free(struct call *call)
 {
-	if (call->next)
-		call->next->at = call->at;
-	*call->at = call->next;
-	if (call->easy) {
-		curl_multi_remove_handle(call->client->multi, call->easy);
-		curl_easy_cleanup(call->easy);
-	}
+	leave_curl(call);
 	curl_slist_free_all(call->headers);
-	if (call->timer)
-		event_free(call->timer);
+	event_free(call->timer);
 	free(call->body);
 	buf_free(&call->got);
 	buf_free(&call->head);
 	free(call);
 }
 
-/* The easy handle goes before `done` runs, so that what the callback asks next finds the
- * connection free. */
-static void finish(struct call *call, long status)
+/* Off the list before `done` runs: cancelling a call from inside its own answer is then
+ * an unknown number. */
+static void finish(struct call *call, int status)
 {
-	struct http_answer answer = {
-		.status = (int)status,
-		.error = call->error,
-		.sent = status == 0 && call->sent,
-		.body = buf_text(&call->got),
-		.body_len = call->got.len,
-		.headers = buf_text(&call->head),
-	};
+	struct http_answer answer = {.status = status, .error = call->error};
 
-	if (status == 0) {
-		answer.body = answer.headers = "";
-		answer.body_len = 0;
-	}
-	call->is_over = true;
-	if (call->easy) {
-		curl_multi_remove_handle(call->client->multi, call->easy);
-		curl_easy_cleanup(call->easy);
-		call->easy = NULL;
-	}
+	answer.sent = status == 0 && call->sent;
+	answer.body = status ? buf_text(&call->got) : "";
+	answer.body_len = status ? call->got.len : 0;
+	answer.headers = status ? buf_text(&call->head) : "";
+	leave_curl(call);
+	*call->at = call->next;
+	if (call->next)
+		call->next->at = call->at;
 	call->done(&answer, call->arg);
 	call_free(call);
-}
-
-static void explain_connect(struct call *call)
-{
-	char host[256];
-	long number = 0;
-	int port;
-
-	/* With a proxy it is the proxy that could not be reached; curl knows which. */
-	if (sscanf(call->why, "Failed to connect to %255s port %d", host, &port) == 2)
-		snprintf(call->peer, sizeof call->peer, "%s:%d", host, port);
-	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
-	if (number == ECONNREFUSED)
-		snprintf(call->error, sizeof call->error, "connection refused by %s", call->peer);
-	else
-		snprintf(call->error, sizeof call->error, "no connection to %s: %s", call->peer,
-		         number ? strerror((int)number) : call->why);
 }
 
 static void explain_timeout(struct call *call)
@@ -114,34 +93,425 @@ static void explain_timeout(struct call *call)
 	char time[32];
 
 	snprintf(call->error, sizeof call->error, "no %s %s within %s",
-	         call->sent ? "complete answer from" : "connection to", call->peer,
-	         units_duration_text(call->timeout_ms, time, sizeof time));
+		 call->sent ? "complete answer from" : "connection to", call->peer,
+		 units_duration_text(call->timeout_ms, time, sizeof time));
+}
+
+/* With a proxy it is the proxy that could not be reached; curl's text knows which. */
+static void explain_connect(struct call *call)
+{
+	char host[256];
+	long number = 0;
+	int port;
+
+	if (sscanf(call->why, "Failed to connect to %255s port %d", host, &port) == 2)
+		snprintf(call->peer, sizeof call->peer, "%s:%d", host, port);
+	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+	if (number == ECONNREFUSED)
+		snprintf(call->error, sizeof call->error, "connection refused by %s", call->peer);
+	else
+		snprintf(call->error, sizeof call->error, "no connection to %s: %s", call->peer,
+			 number ? strerror((int)number) : call->why);
 }
 
 static void explain(struct call *call, CURLcode code)
 {
+	static const struct {
+		CURLcode code;
+		const char *before, *after;
+	} forms[] = {
+		{CURLE_COULDNT_RESOLVE_HOST, "no address found for ", ""},
+		{CURLE_COULDNT_RESOLVE_PROXY, "no address found for the proxy to ", ""},
+		{CURLE_UNSUPPORTED_PROTOCOL, "not an http or https address: ", ""},
+		{CURLE_URL_MALFORMAT, "the address cannot be used", ""},
+		{CURLE_GOT_NOTHING, "", " closed the connection without an answer"},
+		{CURLE_PARTIAL_FILE, "the answer of ", " was cut off"},
+		{CURLE_SEND_ERROR, "the connection to ", " broke"},
+		{CURLE_RECV_ERROR, "the connection to ", " broke"},
+		{CURLE_SSL_CONNECT_ERROR, "no TLS with ", ""},
+		{CURLE_PEER_FAILED_VERIFICATION, "no TLS with ", ""},
+		{CURLE_SSL_CACERT_BADFILE, "no TLS with ",
+		 ": the file of certificates is unusable"},
+	};
 	const char *why = call->why[0] ? call->why : curl_easy_strerror(code);
-	const char *form = "%s: %s";
+	const char *before = "", *after = "";
 
-	switch (code) {
-	case CURLE_COULDNT_CONNECT: explain_connect(call); return;
-	case CURLE_OPERATION_TIMEDOUT: explain_timeout(call); return;
-	case CURLE_COULDNT_RESOLVE_HOST: form = "no address found for %s (%s)"; break;
-	case CURLE_COULDNT_RESOLVE_PROXY: form = "no way to %s (%s)"; break;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT: form = "%s: not an http or https address"; break;
-	case CURLE_GOT_NOTHING: form = "%s closed the connection without an answer"; break;
-	case CURLE_PARTIAL_FILE: form = "the answer of %s was cut off (%s)"; break;
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR: form = "the connection to %s broke (%s)"; break;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE: form = "no TLS with %s (%s)"; break;
-	default: break;
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		if (forms[i].code == code) {
+			before = forms[i].before;
+			after = forms[i].after;
+		}
 	}
+	snprintf(call->error, sizeof call->error, "%s%s%s (%s)", before, call->peer, after, why);
+}
+
+static void fail(struct call *call, CURLcode code)
+{
 	if (call->too_large)
-		snprintf(call->error, sizeof call->error, "the answer of %s is larger than %zu bytes",
-		         call->peer, call->max_bytes);
+		snprintf(call->error, sizeof call->error,
+			 "the answer of %s is larger than %zu bytes", call->peer, call->max_bytes);
+	else if (code == CURLE_COULDNT_CONNECT)
+		explain_connect(call);
 	else
-		snprintf(call->error, sizeof call->error, form, call->peer, why);
+		explain(call, code);
+	finish(call, 0);
+}
+
+static void collect(struct client *c)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(c->multi, &left))) {
+		CURLcode code = m->data.result;
+		struct call *call = NULL;
+		long status = 0;
+
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call);
+		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+		if (code == CURLE_OK && status > 0)
+			finish(call, (int)status);
+		else
+			fail(call, code == CURLE_OK ? CURLE_GOT_NOTHING : code);
+	}
+}
+
+static void on_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	int flags =
+		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	int running;
+
+	curl_multi_socket_action(c->multi, fd, flags, &running);
+	collect(c);
+}
+
+static void on_curl_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+	int running;
+
+	(void)fd;
+	(void)what;
+	curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	collect(c);
+}
+
+static int set_timer(CURLM *multi, long ms, void *arg)
+{
+	struct client *c = arg;
+	struct timeval tv = span(ms);
+
+	(void)multi;
+	if (ms < 0)
+		event_del(c->timer);
+	else
+		event_add(c->timer, &tv);
+	return 0;
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
+{
+	struct client *c = arg;
+	struct event *ev = watch;
+	short flags = EV_PERSIST;
+
+	(void)easy;
+	if (ev)
+		event_free(ev);
+	ev = NULL;
+	if (what != CURL_POLL_REMOVE) {
+		flags |= what & CURL_POLL_IN ? EV_READ : 0;
+		flags |= what & CURL_POLL_OUT ? EV_WRITE : 0;
+		ev = event_new(c->loop, fd, flags, on_ready, c);
+		event_add(ev, NULL);
+	}
+	curl_multi_assign(c->multi, fd, ev);
+	return 0;
+}
+
+static size_t take_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+
+	if (call->got.len + size * n > call->max_bytes) {
+		call->too_large = true;
+		return 0;
+	}
+	buf_add(&call->got, data, size * n);
+	return size * n;
+}
+
+/* A status line begins anew: what came before was a 100 or the like. */
+static size_t take_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct call *call = arg;
+	size_t len = size * n;
+
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+		buf_cut(&call->head, 0);
+		return len;
+	}
+	if (call->head.len + len > MAX_HEADERS) {
+		call->too_large = true;
+		call->max_bytes = MAX_HEADERS;
+		return 0;
+	}
+	if (memchr(data, ':', len))
+		buf_add(&call->head, data, len);
+	return len;
+}
+
+/* Runs with the connection up and nothing of the request written. */
+static int about_to_send(void *arg, char *peer, char *own, int peer_port, int own_port)
+{
+	struct call *call = arg;
+
+	(void)peer;
+	(void)own;
+	(void)peer_port;
+	(void)own_port;
+	call->sent = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct call *call = arg;
+
+	(void)fd;
+	(void)what;
+	if (!call->error[0])
+		explain_timeout(call);
+	finish(call, 0);
+}
+
+static void give_up(struct call *call, const char *why)
+{
+	static const struct timeval now;
+
+	leave_curl(call);
+	snprintf(call->error, sizeof call->error, "%s", why);
+	event_add(call->timer, &now);
+}
+
+static void name_peer(struct call *call, const char *url)
+{
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL;
+
+	if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+		snprintf(call->peer, sizeof call->peer, "%.255s%s%s", host, port ? ":" : "",
+			 port ? port : "");
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
+}
+
+/* curl reads "Name:" as "leave this header out"; an empty one is "Name;". */
+static void add_header(struct call *call, const char *header)
+{
+	size_t name = strcspn(header, ":");
+	const char *value = header + name + (header[name] == ':');
+	char *empty;
+
+	if (value[strspn(value, " \t")]) {
+		call->headers = curl_slist_append(call->headers, header);
+		return;
+	}
+	empty = mem_format("%.*s;", (int)name, header);
+	call->headers = curl_slist_append(call->headers, empty);
+	free(empty);
+}
+
+/* Expect: would cost a second wherever a server does not answer it.  Content-Type: curl
+ * would say of any body that it is a form. */
+static void set_headers(struct call *call, const struct http_request *rq)
+{
+	bool typed = false;
+
+	for (const char *const *h = rq->headers; h && *h; h++) {
+		typed |= strncasecmp(*h, "content-type:", 13) == 0;
+		add_header(call, *h);
+	}
+	call->headers = curl_slist_append(call->headers, "Expect:");
+	if (!typed)
+		call->headers = curl_slist_append(call->headers, "Content-Type:");
+	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+}
+
+static void set_body(struct call *call, const struct http_request *rq, const char *method)
+{
+	if (rq->body_len > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
+		call->body = mem_slice(rq->body, rq->body_len);
+		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
+		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->body);
+	}
+	if (strcmp(method, "HEAD") == 0)
+		curl_easy_setopt(call->easy, CURLOPT_NOBODY, 1L);
+	else
+		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+/* QUICK_EXIT: giving up must not wait for a name server that does not answer. */
+static void set_options(struct call *call, const struct http_request *rq)
+{
+	struct client *c = call->client;
+	CURL *e = call->easy;
+
+	curl_easy_setopt(e, CURLOPT_URL, rq->url);
+	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->why);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, about_to_send);
+	curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+#endif
+	if (c->agent)
+		curl_easy_setopt(e, CURLOPT_USERAGENT, c->agent);
+	if (c->ca)
+		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca);
+	if (rq->direct || c->proxy)
+		curl_easy_setopt(e, CURLOPT_PROXY, rq->direct ? "" : c->proxy);
+}
+
+/* A line break in a value would be a header, or a request, of its own. */
+static const char *flaw(const struct http_request *rq)
+{
+	if (rq->method && (!*rq->method || rq->method[strcspn(rq->method, " \t\r\n")]))
+		return "the method is not one word";
+	for (const char *const *h = rq->headers; h && *h; h++) {
+		if ((*h)[strcspn(*h, "\r\n")])
+			return "a header to be sent has a line break in it";
+		if (**h == ':' || !strchr(*h, ':'))
+			return "a header to be sent has no name";
+	}
+	return NULL;
+}
+
+static struct call *call_new(struct client *c, const struct http_request *rq, http_done_fn *done,
+			     void *arg)
+{
+	struct call *call = mem_new(struct call);
+
+	call->client = c;
+	call->number = ++c->last_number;
+	call->max_bytes = rq->max_bytes ? rq->max_bytes : DEFAULT_BYTES;
+	call->timeout_ms = rq->timeout_ms ? rq->timeout_ms : DEFAULT_TIMEOUT;
+	call->done = done;
+	call->arg = arg;
+	call->timer = evtimer_new(c->loop, on_timer, call);
+	call->at = &c->calls;
+	call->next = c->calls;
+	if (call->next)
+		call->next->at = &call->next;
+	c->calls = call;
+	return call;
+}
+
+/* Our own timer, because curl's total timeout does not run while a call waits for one of
+ * the connections. */
+static uint64_t client_send(struct http_client *face, const struct http_request *rq,
+			    http_done_fn *done, void *arg)
+{
+	struct client *c = (struct client *)face;
+	struct call *call = call_new(c, rq, done, arg);
+	const char *method = rq->method ? rq->method : rq->body_len ? "POST" : "GET";
+	const char *bad = flaw(rq);
+	struct timeval tv = span((long)call->timeout_ms);
+
+	name_peer(call, rq->url);
+	if (bad || c->closing) {
+		give_up(call, bad ? bad : "cancelled");
+		return call->number;
+	}
+	call->easy = curl_easy_init();
+	if (!call->easy) {
+		give_up(call, "curl cannot start a request");
+		return call->number;
+	}
+	set_options(call, rq);
+	set_body(call, rq, method);
+	set_headers(call, rq);
+	event_add(call->timer, &tv);
+	curl_multi_add_handle(c->multi, call->easy);
+	return call->number;
+}
+
+static void client_cancel(struct http_client *face, uint64_t number)
+{
+	struct client *c = (struct client *)face;
+
+	for (struct call *call = c->calls; call; call = call->next) {
+		if (call->number == number) {
+			give_up(call, "cancelled");
+			return;
+		}
+	}
+}
+
+static void client_free(struct http_client *face)
+{
+	struct client *c = (struct client *)face;
+
+	if (!c)
+		return;
+	c->closing = true;
+	while (c->calls) {
+		snprintf(c->calls->error, sizeof c->calls->error, "cancelled");
+		finish(c->calls, 0);
+	}
+	if (c->multi)
+		curl_multi_cleanup(c->multi);
+	if (c->timer)
+		event_free(c->timer);
+	free(c->proxy);
+	free(c->ca);
+	free(c->agent);
+	free(c);
+	curl_global_cleanup();
+}
+
+struct http_client *http_client_new(struct event_base *loop,
+				    const struct http_client_options *options, struct err *err)
+{
+	long most = options->max_connections ? options->max_connections : 64;
+	struct client *c = mem_new(struct client);
+
+	signal(SIGPIPE, SIG_IGN); /* TLS writes with write() */
+	c->face = (struct http_client){client_send, client_cancel, client_free};
+	c->loop = loop;
+	c->proxy = mem_text(options->proxy);
+	c->ca = mem_text(options->ca);
+	c->agent = mem_text(options->agent);
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		c->multi = curl_multi_init();
+	if (!c->multi) {
+		err_set(err, "libcurl %s cannot be set up", curl_version());
+		client_free(&c->face);
+		return NULL;
+	}
+	c->timer = evtimer_new(loop, on_curl_timer, c);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
+	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, most);
+	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+	return &c->face;
 }

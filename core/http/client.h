@@ -19,7 +19,7 @@
 struct event_base; /* libevent's */
 struct world;
 
-struct http_request { /* all copied by http_client_send() */
+struct http_request {               /* all copied by http_client_send() */
 	const char *method;         /* NULL: POST with a body, else GET */
 	const char *url;            /* absolute; sent exactly as given (path as is) */
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
@@ -30,7 +30,7 @@ struct http_request { /* all copied by http_client_send() */
 	bool direct;         /* never through a proxy: the machine's own metadata service */
 };
 
-struct http_answer { /* good until the callback returns */
+struct http_answer {       /* good until the callback returns */
 	int status;        /* 0: there was none, `error` says why */
 	const char *error; /* "" with a status: "connection refused by 127.0.0.1:80" */
 	bool sent;         /* status 0 only: the request, or part of it, may have arrived */
@@ -55,7 +55,7 @@ struct http_client {
 	/* Ask.  `done` runs exactly once, never before this returns.  The number names the
 	 * request until then. */
 	uint64_t (*send)(struct http_client *c, const struct http_request *rq, http_done_fn *done,
-	                 void *arg);
+			 void *arg);
 	/* Give up: `done` gets status 0, "cancelled", from the loop.  Unknown numbers are
 	 * ignored. */
 	void (*cancel)(struct http_client *c, uint64_t number);
@@ -66,7 +66,7 @@ struct http_client {
 
 /* The real client.  NULL with *err filled if curl cannot be set up. */
 struct http_client *http_client_new(struct event_base *loop,
-                                    const struct http_client_options *options, struct err *err);
+				    const struct http_client_options *options, struct err *err);
 
 /* Percent-encode all but the unreserved characters of RFC 3986; `keep` lists more that
  * stay ("/"). */

@@ -1,10 +1,16 @@
 /*
  * server - incoming HTTP, on the loop.
  *
- * evhttp with limits: headers 32 kB, body as asked (then 413), connections, and a time in
- * which a request must have arrived whole (then 408).  Paths nobody registered get 404,
- * methods nobody registered for a path 405.  TLS where a certificate is named.  An answer
- * may be given later than the request: a handler that wants to wait keeps the exchange.
+ * Limits: headers 32 kB (then 431), body as asked (then 413), connections, and a time in
+ * which a request must have arrived whole (then 408; a connection on which none began is
+ * just closed).  Paths nobody registered get 404, methods nobody registered for a path
+ * 405.  TLS where a certificate is named.  An answer may be given later than the request:
+ * a handler that wants to wait keeps the exchange.
+ *
+ * libevent's listener and bufferevents with a reader of our own (reader.h).  evhttp 2.1
+ * cannot be used: its timeout starts anew with every byte and ends in a closed connection
+ * without an answer, it tells nobody of the requests it refuses itself, and it accepts
+ * connections without limit.
  * Loop thread only.
  */
 #ifndef POINTSMAN_HTTP_SERVER_H
@@ -21,20 +27,21 @@ struct http_server;
 struct http_exchange; /* one request that still has to be answered */
 
 struct http_server_options {
-	const char *address;  /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
-	size_t max_body;      /* bytes */
-	uint32_t timeout_ms;  /* for a request to arrive whole, and for one answer to leave */
-	int max_connections;  /* beyond it new ones are closed at once */
+	const char *address; /* "127.0.0.1:8080", "[::1]:0"; port 0: any free one */
+	size_t max_body;     /* bytes; 0: 1 MB */
+	uint32_t timeout_ms; /* for a request to arrive whole, and for one answer to leave;
+				0: 30 s */
+	int max_connections; /* beyond it new ones are closed at once; 0: 256 */
 	const char *certificate, *certificate_key; /* PEM files, or NULL both */
 	/* Told of every refusal that never reaches a handler: 404 405 408 413 and bad requests
-	 * (400); may be NULL. */
+	 * (400 431 501 505), with the path without query as far as it is known; may be NULL. */
 	void (*refused)(int status, const char *path, void *arg);
 	void *arg;
 };
 
 struct http_server *http_server_new(struct event_base *loop,
-                                    const struct http_server_options *options, struct err *err);
-/* Open exchanges are answered 503. */
+				    const struct http_server_options *options, struct err *err);
+/* Open exchanges are answered 503 and are gone.  Not from inside a handler. */
 void http_server_free(struct http_server *s);
 int http_server_port(const struct http_server *s);
 
@@ -42,19 +49,19 @@ typedef void http_handler_fn(struct http_exchange *x, void *arg);
 
 /* `path` exactly, without query; `methods` is "POST", or "GET,HEAD".  False: it is taken. */
 bool http_server_route(struct http_server *s, const char *path, const char *methods,
-                       http_handler_fn *fn, void *arg);
+		       http_handler_fn *fn, void *arg);
 void http_server_unroute(struct http_server *s, const char *path);
 
 /* Good until http_reply(). */
 const char *http_exchange_method(const struct http_exchange *x);
 const char *http_exchange_target(const struct http_exchange *x); /* path and query */
 const char *http_exchange_header(const struct http_exchange *x, const char *name); /* or NULL */
-const char *http_exchange_body(const struct http_exchange *x, size_t *len); /* NUL follows */
-const char *http_exchange_peer(const struct http_exchange *x);              /* "127.0.0.1" */
+const char *http_exchange_body(const struct http_exchange *x, size_t *len);        /* NUL follows */
+const char *http_exchange_peer(const struct http_exchange *x);                     /* "127.0.0.1" */
 
 /* Answer, once; x is gone afterwards.  `headers` as in http_request, or NULL.  A sender
  * that has hung up meanwhile is fine. */
 void http_reply(struct http_exchange *x, int status, const char *const *headers, const void *body,
-                size_t len);
+		size_t len);
 
 #endif

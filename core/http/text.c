@@ -28,7 +28,8 @@ void http_encode(struct buf *out, const char *text, size_t len, const char *keep
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
-		bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+		bool plain =
+			(c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 
 		if (plain || (c && (strchr("-._~", c) || strchr(keep, c))))
 			buf_char(out, text[i]);
