@@ -10,6 +10,7 @@
 #ifndef POINTSMAN_AWS_AWS_H
 #define POINTSMAN_AWS_AWS_H
 
+#include "aws/error.h"
 #include "base/world.h"
 #include "http/client.h"
 
@@ -21,12 +22,12 @@ struct aws *aws_new(struct world *world, struct event_base *loop);
 /* Outstanding requests are answered "cancelled". */
 void aws_free(struct aws *a);
 
-struct aws_request { /* all copied */
-	const char *service; /* "dynamodb", "streams.dynamodb", "s3", "codebuild", "cloudfront",
-	                        "ssm", "sqs", "sts" */
+struct aws_request {          /* all copied */
+	const char *service;  /* "dynamodb", "streams.dynamodb", "s3", "codebuild", "cloudfront",
+				 "ssm", "sqs", "sts" */
 	const char *region;   /* "" or NULL: AWS_REGION, AWS_DEFAULT_REGION, the profile's */
 	const char *endpoint; /* of the section, or NULL: AWS_ENDPOINT_URL_<SERVICE>,
-	                         AWS_ENDPOINT_URL, the profile's, AWS's own */
+				 AWS_ENDPOINT_URL, the profile's, AWS's own */
 	const char *method;   /* as in http_request */
 	const char *path;     /* decoded: "/bucket/key with space"; the encoder is ours */
 	const char *const *query; /* name, value, .., NULL; decoded; or NULL */
@@ -37,23 +38,10 @@ struct aws_request { /* all copied */
 	size_t max_bytes;
 };
 
-/* How an answer is to be read. */
-enum aws_verdict {
-	AWS_OK,    /* 2xx without an error inside */
-	AWS_AGAIN, /* throttling, 5xx, no answer, credentials that may come back */
-	AWS_NEVER, /* the request is wrong */
-};
-
-struct aws_error {
-	char name[128];    /* "ConditionalCheckFailedException", "NoSuchKey", or "" */
-	char message[256]; /* or "" */
-	bool down;         /* AWS_AGAIN because the target is down, not because of us */
-};
-
 uint64_t aws_send(struct aws *a, const struct aws_request *rq, http_done_fn *done, void *arg);
 void aws_cancel(struct aws *a, uint64_t number);
 
-/* Read an answer of any service (JSON `__type`/`code`, header x-amzn-errortype, XML). */
+/* aws_error_read() of an answer. */
 enum aws_verdict aws_read(const struct http_answer *answer, struct aws_error *error);
 
 #endif
