@@ -39,6 +39,13 @@ struct journal *journal_open(struct world *world, const char *directory, struct 
                              struct err *err);
 /* Marks the stop as clean. */
 void journal_close(struct journal *j);
+/* For a verb that opened the journal while no daemon runs: a crash that came before is
+ * still one afterwards. */
+void journal_leave(struct journal *j);
+
+/* Events found with a wrong checksum since last asked, for pointsman.journal.damaged; NULL:
+ * none.  The caller frees.  Such a row counts as lost: whoever looks for it finds nothing. */
+char *journal_take_damage(struct journal *j);
 
 enum journal_status journal_begin(struct journal *j, struct err *err);
 enum journal_status journal_commit(struct journal *j, struct err *err);
@@ -105,6 +112,8 @@ typedef bool journal_value_fn(const char *key, const void *value, size_t len, vo
 /* By key, those that start with `prefix`. */
 enum journal_status journal_values(struct journal *j, const char *space, const char *prefix,
                                    journal_value_fn *fn, void *arg, struct err *err);
+/* The space of an instance's saved state. */
+void journal_saved_space(uint32_t instance, char *out, size_t size);
 /* Move all of space `from` to space `to`. */
 enum journal_status journal_rename(struct journal *j, const char *from, const char *to,
                                    struct err *err);

@@ -40,6 +40,7 @@ const struct values_secret *values_secret(const struct values *v, size_t i);
 /* Give the i-th its value (copied, told to log_secret()). */
 void values_resolve(struct values *v, size_t i, const char *value);
 bool values_resolved(const struct values *v); /* all of them */
+bool values_has_secrets(const struct values *v); /* does any key hold one? */
 /* Read local references again: files may have changed.  True if a value did. */
 bool values_reread(struct values *v);
 

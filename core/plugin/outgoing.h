@@ -1,0 +1,28 @@
+/*
+ * outgoing - what an instance sends, held back until what it rests on is durable.
+ *
+ * A request or an answer made in a call leaves when every transaction the instance handed
+ * over before it has been committed, the one of that call included.
+ */
+#ifndef POINTSMAN_PLUGIN_OUTGOING_H
+#define POINTSMAN_PLUGIN_OUTGOING_H
+
+#include "plugin/instance.h"
+
+struct outgoing;
+
+/* A copy of `rq`, to be answered to `done` with `arg`; done NULL: the answer finishes
+ * rq->delivery. */
+void outgoing_request(struct instance *i, const struct pm_http *rq, pm_done_fn *done, uint64_t arg);
+/* The answer to a request at listen(); takes `body`. */
+void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
+		    const char *content_type, struct buf *body);
+
+/* The current call's transaction got its number. */
+void outgoing_gate(struct instance *i, uint64_t number);
+/* Let out all that may leave now. */
+void outgoing_flush(struct instance *i);
+/* Answer every request "cancelled" inside this call; replies become 503. */
+void outgoing_cancel(struct instance *i);
+
+#endif
