@@ -82,9 +82,9 @@ static bool take_text(struct form *f, size_t i, const struct json_value *value, 
 {
 	struct buf plain = {0};
 
-	if (value->kind == JSON_NULL)
+	if (value->kind == KIND_NULL)
 		return true;
-	if (value->kind != JSON_STRING) {
+	if (value->kind != KIND_STRING) {
 		err_set(err, "%s is not text", members[i].name);
 		return false;
 	}
@@ -106,7 +106,7 @@ static bool take_member(struct form *f, const struct json_value *name,
 			     "`data`");
 		return false;
 	}
-	if (name_is(name, "data") && value->kind != JSON_NULL)
+	if (name_is(name, "data") && value->kind != KIND_NULL)
 		f->data = *value;
 	for (size_t i = 0; i < COUNT(members); i++) {
 		if (name_is(name, members[i].name))
@@ -141,7 +141,7 @@ static bool form_complete(const struct form *f, struct err *err)
 		err_set(err, "datacontenttype is \"%.60s\", not JSON", f->text[CONTENT]);
 		return false;
 	}
-	if (f->data.kind != JSON_ABSENT && f->data.kind != JSON_OBJECT) {
+	if (f->data.kind != KIND_ABSENT && f->data.kind != KIND_OBJECT) {
 		err_set(err, "data is not a JSON object");
 		return false;
 	}
@@ -152,7 +152,7 @@ static bool form_read(struct form *f, const struct json_value *root, struct err 
 {
 	struct json_value name, value;
 
-	if (root->kind != JSON_OBJECT) {
+	if (root->kind != KIND_OBJECT) {
 		err_set(err, "a CloudEvents 1.0 object was expected");
 		return false;
 	}
@@ -172,7 +172,7 @@ static uint64_t sequence_of(const char *text)
 
 static struct event *form_event(const struct form *f, const char *instance)
 {
-	bool empty = f->data.kind == JSON_ABSENT;
+	bool empty = f->data.kind == KIND_ABSENT;
 	struct event ev = {
 		.seq = sequence_of(f->text[SEQUENCE]),
 		.id = f->text[ID],
@@ -309,7 +309,7 @@ bool event_check(const struct event *ev, struct err *err)
 			fault.what);
 		return false;
 	}
-	if (json_root(ev->data, ev->data_len).kind != JSON_OBJECT) {
+	if (json_root(ev->data, ev->data_len).kind != KIND_OBJECT) {
 		err_set(err, "payload, line 1 column 1: not a JSON object");
 		return false;
 	}

@@ -79,7 +79,7 @@ static void put_attributes(struct block *b, const struct buf *quoted, const size
 	for (size_t i = 0; i < COUNT(attributes); from = ends[i++]) {
 		if (ends[i] > from)
 			b->attributes[i] =
-				(struct json_value){JSON_STRING, at + from, ends[i] - from, 0};
+				(struct json_value){KIND_STRING, at + from, ends[i] - from, 0};
 	}
 	b->ev.attributes = b->attributes;
 }
@@ -195,7 +195,7 @@ static struct json_value newest(const struct event *ev)
 	struct buf name = {0};
 
 	json_text(&which, &name);
-	if (which.kind == JSON_NUMBER) {
+	if (which.kind == KIND_NUMBER) {
 		in = member(&root, "window", strlen("window"));
 		in = member(&in, "events", strlen("events"));
 		found = element(&in, buf_text(&name), name.len);
@@ -216,8 +216,8 @@ struct place {
 
 static struct place place_in_text(const struct json_value *v, size_t from)
 {
-	return (struct place){.text = v->kind == JSON_ABSENT ? "" : v->text,
-			      .len = v->kind == JSON_ABSENT ? 0 : v->len,
+	return (struct place){.text = v->kind == KIND_ABSENT ? "" : v->text,
+			      .len = v->kind == KIND_ABSENT ? 0 : v->len,
 			      .from = from};
 }
 
@@ -284,7 +284,7 @@ bool event_each(const struct event *ev, enum event_view view, const struct path 
 
 	if (p.text)
 		return json_each(p.text, p.len, path, p.from, fn, arg);
-	return p.value.kind == JSON_ABSENT || fn(&p.value, arg);
+	return p.value.kind == KIND_ABSENT || fn(&p.value, arg);
 }
 
 static bool own(const char *type)

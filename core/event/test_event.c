@@ -46,9 +46,9 @@ static void expect_found(const struct event *ev, enum event_view view, const cha
 	struct json_value v = event_find(ev, view, &p, &scratch);
 
 	json_text(&v, &text);
-	if (!expected && v.kind != JSON_ABSENT)
+	if (!expected && v.kind != KIND_ABSENT)
 		fail_msg("%s is %s, not absent", at, buf_text(&text));
-	if (expected && (v.kind == JSON_ABSENT || strcmp(buf_text(&text), expected) != 0))
+	if (expected && (v.kind == KIND_ABSENT || strcmp(buf_text(&text), expected) != 0))
 		fail_msg("%s is %s, not %s", at, buf_text(&text), expected);
 	buf_free(&scratch);
 	buf_free(&text);

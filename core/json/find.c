@@ -54,13 +54,13 @@ static const char *skip_bare(const char *p, const char *end)
 static enum json_kind kind_of(char c)
 {
 	switch (c) {
-	case '{': return JSON_OBJECT;
-	case '[': return JSON_ARRAY;
-	case '"': return JSON_STRING;
-	case 't': return JSON_TRUE;
-	case 'f': return JSON_FALSE;
-	case 'n': return JSON_NULL;
-	default: return c == '-' || (c >= '0' && c <= '9') ? JSON_NUMBER : JSON_ABSENT;
+	case '{': return KIND_OBJECT;
+	case '[': return KIND_ARRAY;
+	case '"': return KIND_STRING;
+	case 't': return KIND_TRUE;
+	case 'f': return KIND_FALSE;
+	case 'n': return KIND_NULL;
+	default: return c == '-' || (c >= '0' && c <= '9') ? KIND_NUMBER : KIND_ABSENT;
 	}
 }
 
@@ -77,13 +77,13 @@ static const char *skip_value(const char *p, const char *end)
 
 static struct json_value value_at(const char *p, const char *end)
 {
-	struct json_value v = {.kind = p < end ? kind_of(*p) : JSON_ABSENT};
+	struct json_value v = {.kind = p < end ? kind_of(*p) : KIND_ABSENT};
 
-	if (v.kind == JSON_ABSENT)
+	if (v.kind == KIND_ABSENT)
 		return v;
 	v.text = p;
 	v.len = (size_t)(skip_value(p, end) - p);
-	if (v.kind == JSON_STRING && (v.len < 2 || v.text[v.len - 1] != '"'))
+	if (v.kind == KIND_STRING && (v.len < 2 || v.text[v.len - 1] != '"'))
 		return (struct json_value){0};
 	return v;
 }
@@ -110,7 +110,7 @@ static const char *member(const char *p, const char *end, struct json_value *nam
 	if (*p != '"')
 		return NULL;
 	*name = value_at(p, end);
-	if (name->kind != JSON_STRING)
+	if (name->kind != KIND_STRING)
 		return NULL;
 	p = skip_blanks(p + name->len, end);
 	if (p == end || *p != ':')
@@ -124,10 +124,10 @@ bool json_next(const struct json_value *container, size_t *at, struct json_value
 {
 	const char *end = container->text + container->len, *p;
 
-	if (container->kind != JSON_OBJECT && container->kind != JSON_ARRAY)
+	if (container->kind != KIND_OBJECT && container->kind != KIND_ARRAY)
 		return false;
 	p = next_item(container->text + (*at ? *at : 1), end);
-	if (p && container->kind == JSON_OBJECT)
+	if (p && container->kind == KIND_OBJECT)
 		p = member(p, end, name);
 	else
 		*name = (struct json_value){0};
@@ -135,7 +135,7 @@ bool json_next(const struct json_value *container, size_t *at, struct json_value
 		return false;
 	*value = value_at(p, end);
 	*at = (size_t)(p - container->text) + value->len;
-	return value->kind != JSON_ABSENT;
+	return value->kind != KIND_ABSENT;
 }
 
 struct json_value json_root(const char *text, size_t len)
@@ -222,7 +222,7 @@ static const char *walk_index(struct walk *w, const char *p, size_t step, bool i
 
 static const char *walk_count(struct walk *w, const char *p)
 {
-	struct json_value value = {.kind = JSON_COUNT};
+	struct json_value value = {.kind = KIND_COUNT};
 	const char *item, *behind = p + 1;
 
 	for (; (item = next_item(behind, w->end)); value.number++)
@@ -255,7 +255,7 @@ static const char *walk(struct walk *w, const char *p, size_t step, bool in_arra
 	if (!last)
 		return skip_value(p, w->end);
 	value = value_at(p, w->end);
-	if (value.kind == JSON_ABSENT)
+	if (value.kind == KIND_ABSENT)
 		return skip_value(p, w->end);
 	return report(w, &value, p + value.len);
 }
@@ -287,10 +287,10 @@ struct json_value json_find(const char *text, size_t len, const struct path *pat
 void json_text(const struct json_value *value, struct buf *out)
 {
 	switch (value->kind) {
-	case JSON_ABSENT:
-	case JSON_NULL: break;
-	case JSON_STRING: json_string_plain(value->text + 1, value->len - 2, out); break;
-	case JSON_COUNT: buf_printf(out, "%llu", (unsigned long long)value->number); break;
+	case KIND_ABSENT:
+	case KIND_NULL: break;
+	case KIND_STRING: json_string_plain(value->text + 1, value->len - 2, out); break;
+	case KIND_COUNT: buf_printf(out, "%llu", (unsigned long long)value->number); break;
 	default: buf_add(out, value->text, value->len);
 	}
 }

@@ -13,15 +13,15 @@
 #include <stdint.h>
 
 enum json_kind {
-	JSON_ABSENT,
-	JSON_NULL,
-	JSON_FALSE,
-	JSON_TRUE,
-	JSON_NUMBER,
-	JSON_STRING,
-	JSON_OBJECT,
-	JSON_ARRAY,
-	JSON_COUNT, /* made by a final `count`: `number` holds it, text is NULL */
+	KIND_ABSENT,
+	KIND_NULL,
+	KIND_FALSE,
+	KIND_TRUE,
+	KIND_NUMBER,
+	KIND_STRING,
+	KIND_OBJECT,
+	KIND_ARRAY,
+	KIND_COUNT, /* made by a final `count`: `number` holds it, text is NULL */
 };
 
 struct json_value {
@@ -32,7 +32,7 @@ struct json_value {
 };
 
 /* The value at steps [from..] of `path`; through an array without an index: the first
- * element that has the rest.  JSON_ABSENT if there is none. */
+ * element that has the rest.  KIND_ABSENT if there is none. */
 struct json_value json_find(const char *text, size_t len, const struct path *path, size_t from);
 
 /* Every value at the path, in document order, arrays gone through at each step (a final
@@ -42,7 +42,7 @@ bool json_each(const char *text, size_t len, const struct path *path, size_t fro
 	       void *arg);
 
 /* A scalar as plain text: strings unescaped, numbers as written; objects and arrays as
- * their JSON.  Nothing is added for JSON_ABSENT and JSON_NULL. */
+ * their JSON.  Nothing is added for KIND_ABSENT and KIND_NULL. */
 void json_text(const struct json_value *value, struct buf *out);
 
 /* Walk an object's members or an array's elements: *at starts at 0. */

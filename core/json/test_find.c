@@ -45,15 +45,15 @@ static void find_gives(const char *text, enum json_kind kind, const char *expect
 static void a_path_names_one_value(void **state)
 {
 	(void)state;
-	find_gives("a.b.0.c", JSON_NUMBER, "1");
-	find_gives("a.b.0", JSON_OBJECT, "{\"c\":1,\"n\":\"x\"}");
-	find_gives("a.e", JSON_NULL, "");
-	find_gives("s", JSON_STRING, "q\"}]\\");
-	find_gives("\"\xc3\xa9\"", JSON_STRING, "\xf0\x9f\x98\x80");
-	find_gives("\"\\u00e9\"", JSON_STRING, "\xf0\x9f\x98\x80");
-	find_gives("big", JSON_NUMBER, "123456789012345678901234567890");
-	find_gives("t", JSON_TRUE, "true");
-	find_gives("none", JSON_ARRAY, "[]");
+	find_gives("a.b.0.c", KIND_NUMBER, "1");
+	find_gives("a.b.0", KIND_OBJECT, "{\"c\":1,\"n\":\"x\"}");
+	find_gives("a.e", KIND_NULL, "");
+	find_gives("s", KIND_STRING, "q\"}]\\");
+	find_gives("\"\xc3\xa9\"", KIND_STRING, "\xf0\x9f\x98\x80");
+	find_gives("\"\\u00e9\"", KIND_STRING, "\xf0\x9f\x98\x80");
+	find_gives("big", KIND_NUMBER, "123456789012345678901234567890");
+	find_gives("t", KIND_TRUE, "true");
+	find_gives("none", KIND_ARRAY, "[]");
 }
 
 static void what_is_not_there_is_absent(void **state)
@@ -63,29 +63,29 @@ static void what_is_not_there_is_absent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		find_gives(rows[i], JSON_ABSENT, "");
+		find_gives(rows[i], KIND_ABSENT, "");
 }
 
 static void a_path_goes_through_arrays(void **state)
 {
 	(void)state;
-	find_gives("a.b.d", JSON_NUMBER, "2");
-	find_gives("a.b.c", JSON_NUMBER, "1");
-	find_gives("list.0.1", JSON_NUMBER, "2");
-	find_gives("list.2", JSON_ARRAY, "[\"y\"]");
+	find_gives("a.b.d", KIND_NUMBER, "2");
+	find_gives("a.b.c", KIND_NUMBER, "1");
+	find_gives("list.0.1", KIND_NUMBER, "2");
+	find_gives("list.2", KIND_ARRAY, "[\"y\"]");
 }
 
 static void count_and_numbers_are_members_of_objects(void **state)
 {
 	(void)state;
-	find_gives("a.b.count", JSON_COUNT, "3");
-	find_gives("none.count", JSON_COUNT, "0");
-	find_gives("list.count", JSON_COUNT, "3");
-	find_gives("list.0.count", JSON_COUNT, "2");
-	find_gives("obj.count", JSON_NUMBER, "7");
-	find_gives("obj.0", JSON_STRING, "zero");
-	find_gives("list.\"count\"", JSON_ABSENT, "");
-	find_gives("list.\"0\"", JSON_ABSENT, "");
+	find_gives("a.b.count", KIND_COUNT, "3");
+	find_gives("none.count", KIND_COUNT, "0");
+	find_gives("list.count", KIND_COUNT, "3");
+	find_gives("list.0.count", KIND_COUNT, "2");
+	find_gives("obj.count", KIND_NUMBER, "7");
+	find_gives("obj.0", KIND_STRING, "zero");
+	find_gives("list.\"count\"", KIND_ABSENT, "");
+	find_gives("list.\"0\"", KIND_ABSENT, "");
 }
 
 struct collected {
@@ -147,7 +147,7 @@ static void next_walks_members_and_elements(void **state)
 		buf_char(&seen, '=');
 		json_text(&v, &seen);
 		for (size_t i = 0; json_next(&v, &i, &none, &inner);) {
-			assert_int_equal(none.kind, JSON_ABSENT);
+			assert_int_equal(none.kind, KIND_ABSENT);
 			buf_char(&seen, '/');
 			json_text(&inner, &seen);
 		}
@@ -160,16 +160,16 @@ static void root_skips_blanks(void **state)
 {
 	(void)state;
 	assert_int_equal(json_root("  7 ", 4).len, 1);
-	assert_int_equal(json_root("", 0).kind, JSON_ABSENT);
-	assert_int_equal(json_root(" x", 2).kind, JSON_ABSENT);
-	assert_int_equal(json_root("\"", 1).kind, JSON_ABSENT);
+	assert_int_equal(json_root("", 0).kind, KIND_ABSENT);
+	assert_int_equal(json_root(" x", 2).kind, KIND_ABSENT);
+	assert_int_equal(json_root("\"", 1).kind, KIND_ABSENT);
 }
 
 static bool inside(const struct json_value *v, void *arg)
 {
 	const char *const *bounds = arg;
 
-	if (v->kind != JSON_COUNT)
+	if (v->kind != KIND_COUNT)
 		assert_true(v->text >= bounds[0] && v->text + v->len <= bounds[1]);
 	return true;
 }
@@ -203,7 +203,7 @@ static void a_million_brackets_do_not_overflow_the_stack(void **state)
 
 	(void)state;
 	memset(text, '[', n);
-	assert_int_equal(json_find(text, n, &p, 0).kind, JSON_ABSENT);
+	assert_int_equal(json_find(text, n, &p, 0).kind, KIND_ABSENT);
 	path_free(&p);
 	free(text);
 }

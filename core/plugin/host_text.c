@@ -49,14 +49,14 @@ static struct json_value as_string(const char *text, struct buf *scratch)
 {
 	buf_cut(scratch, 0);
 	buf_json_string(scratch, text, strlen(text));
-	return (struct json_value){JSON_STRING, scratch->data, scratch->len, 0};
+	return (struct json_value){KIND_STRING, scratch->data, scratch->len, 0};
 }
 
 static struct json_value as_number(uint32_t n, struct buf *scratch)
 {
 	buf_cut(scratch, 0);
 	buf_printf(scratch, "%u", n);
-	return (struct json_value){JSON_NUMBER, scratch->data, scratch->len, 0};
+	return (struct json_value){KIND_NUMBER, scratch->data, scratch->len, 0};
 }
 
 static struct json_value find_delivery(const struct engine_call *call, const char *name,
