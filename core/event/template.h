@@ -2,6 +2,8 @@
  * template - text with `{{ path | filter }}` in it.
  *
  * Filters: json or("x") upper lower short cut(n) duration part("/", n) strip("refs/tags/").
+ * (event/filter.h says what each does; they apply from left to right, to a default too.)
+ * A text in quotes may stand in place of a path: {{ "{{" }} gives two braces.
  * What is inserted is escaped for the place it lands in; number text is copied, never
  * converted.  Absent and null are alike: or(..) gives a value, else rendering fails and
  * names the path.
@@ -35,15 +37,18 @@ struct template_source {
 struct template *template_parse(enum template_kind kind, const char *text, size_t *at,
 				struct err *err);
 void template_free(struct template *t);
-/* The paths it uses, in order: for checks against declared fields. */
+/* The paths it uses, in order, for checks against declared fields; texts in quotes are
+ * none.  `path` and `has_default` are filled in if there is an i-th, and may be NULL. */
 size_t template_paths(const struct template *t, size_t i, const struct path **path,
 		      bool *has_default); /* returns how many there are */
 
-/* False with *err naming the path if a value is absent, or over the limit. */
+/* False with *err naming the path if a value is absent, or over the limit, or has a NUL
+ * character for a place that is no JSON or URL; `out` is then as it was. */
 bool template_render(const struct template *t, const struct template_source *from, struct buf *out,
 		     struct err *err);
 
-/* A path with filters as `get()` takes it (`data.n | json`): NULL if absent. */
+/* A path with filters as `get()` takes it (`data.n | json`): false with *err if the value
+ * is absent or null, or on a mistake. */
 bool template_get(const char *path_and_filters, const struct template_source *from, struct buf *out,
 		  struct err *err);
 
