@@ -29,7 +29,8 @@ enum journal_status {
 struct journal_opened { /* what opening found */
 	bool fresh;       /* there was none */
 	bool unclean;     /* the last process did not close it */
-	char *damaged;    /* NULL, or what was lost, for pointsman.journal.damaged; the caller's */
+	char *damaged;    /* NULL, or what a salvage lost, for pointsman.journal.damaged; told at
+	                     every open until journal_acknowledge(); the caller's */
 };
 
 /* Takes the lock file of the state directory (a second process is refused, naming the
@@ -43,6 +44,8 @@ void journal_close(struct journal *j);
  * still one afterwards. */
 void journal_leave(struct journal *j);
 
+/* Somebody has read what the salvage lost.  A transaction of its own. */
+enum journal_status journal_acknowledge(struct journal *j, struct err *err);
 /* Events found with a wrong checksum since last asked, for pointsman.journal.damaged; NULL:
  * none.  The caller frees.  Such a row counts as lost: whoever looks for it finds nothing. */
 char *journal_take_damage(struct journal *j);
