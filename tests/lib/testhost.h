@@ -17,7 +17,7 @@ struct testhost;
 /* name, value, .., NULL: the section's keys.  Applies defaults, then check() and create();
  * NULL if one of them refuses (testhost_last_log() says why). */
 struct testhost *testhost_new(const struct pm_plugin *plugin, const char *instance,
-                              const char *const *settings);
+			      const char *const *settings);
 /* stop() and destroy(). */
 void testhost_free(struct testhost *t);
 /* Destroy and create the instance again, as a restart does: saved state and held
@@ -35,22 +35,22 @@ void testhost_cancel(struct testhost *t, pm_delivery d);
 
 enum testhost_end { TESTHOST_OPEN, TESTHOST_OK, TESTHOST_RETRY, TESTHOST_REJECT, TESTHOST_HELD };
 enum testhost_end testhost_end(struct testhost *t, pm_delivery d);
-const char *testhost_why(struct testhost *t, pm_delivery d);  /* of finish() */
-const char *testhost_held(struct testhost *t, pm_delivery d); /* the state of hold(), or NULL */
+const char *testhost_why(struct testhost *t, pm_delivery d);     /* of finish() */
+const char *testhost_held(struct testhost *t, pm_delivery d);    /* the state of hold(), or NULL */
 int64_t testhost_retry_after(struct testhost *t, pm_delivery d); /* ms, -1 if none */
 
 /* Requests wait in order until answered. */
 struct testhost_request {
 	const char *method, *url, *body; /* body: NUL follows */
 	size_t body_len;
-	const char *aws;                 /* or "" */
-	const char *const *headers;      /* as the plugin gave them, NULL-terminated */
-	const char *const *query;        /* likewise */
+	const char *aws;            /* or "" */
+	const char *const *headers; /* as the plugin gave them, NULL-terminated */
+	const char *const *query;   /* likewise */
 	pm_delivery delivery;
 };
-int testhost_requests(struct testhost *t);               /* how many wait */
-const struct testhost_request *testhost_request(struct testhost *t); /* the oldest waiting;
-                                                            fails the test if there is none */
+int testhost_requests(struct testhost *t);                                 /* how many wait */
+const struct testhost_request *testhost_request(struct testhost *t);       /* the oldest waiting;
+								  fails the test if there is none */
 const char *testhost_request_header(struct testhost *t, const char *name); /* of it, or NULL */
 const char *testhost_request_query(struct testhost *t, const char *name);  /* of it, or NULL */
 /* Answer the oldest.  headers: "Name: value", .., NULL; or NULL. */
@@ -59,12 +59,14 @@ void testhost_no_answer(struct testhost *t, const char *error);
 
 /* Emitted events wait in order until taken. */
 struct testhost_event {
-	const char *type, *id, *source, *subject, *time, *json; /* NULL where the plugin gave none */
+	const char *type, *id, *source, *subject, *time,
+		*json;      /* NULL where the plugin gave none */
+	const char *refuse; /* why it cannot be used, or NULL */
 	pm_delivery cause;
 };
 int testhost_events(struct testhost *t);
 const struct testhost_event *testhost_event(struct testhost *t); /* take the oldest; fails the
-                                                                    test if there is none */
+								    test if there is none */
 /* The next n calls of emit() without a cause answer PM_RETRY; then resume() is called by
  * testhost_resume(). */
 void testhost_full(struct testhost *t, int n);
@@ -72,11 +74,11 @@ void testhost_resume(struct testhost *t);
 
 /* A request at listen(); the status the plugin answers.  Body of reply() in *reply. */
 int testhost_post(struct testhost *t, const char *path, const char *const *headers,
-                  const void *body, size_t len, const char **reply);
+		  const void *body, size_t len, const char **reply);
 
 int64_t testhost_now(struct testhost *t);
 void testhost_advance(struct testhost *t, int64_t ms); /* runs the timers that come due; held
-                                                          and retried deliveries are not */
+							  and retried deliveries are not */
 const char *testhost_saved(struct testhost *t, const char *key); /* or NULL */
 int64_t testhost_counted(struct testhost *t, const char *metric);
 const char *testhost_problem(struct testhost *t); /* of the last alive(): "" or why not */

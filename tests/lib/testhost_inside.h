@@ -1,0 +1,116 @@
+/*
+ * testhost_inside - what the parts of testhost share.
+ *
+ * Plugins see a delivery under a number that changes at each deliver(), as with the real
+ * host, so that one kept too long shows; tests see it under a number that stays.
+ */
+#ifndef POINTSMAN_TESTHOST_INSIDE_H
+#define POINTSMAN_TESTHOST_INSIDE_H
+
+#include "testhost.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "event/template.h"
+#include "plugin/scratch.h"
+
+struct duty {               /* a delivery */
+	pm_delivery number; /* the test's */
+	uint32_t call;      /* how often deliver() was called; makes the plugin's number */
+	uint32_t attempt;
+	bool dead; /* by a template: later calls on it do nothing */
+	enum testhost_end end;
+	char *document, *why, *held;
+	int64_t retry_after;
+};
+
+struct asking { /* a request that waits for its answer */
+	struct asking *next;
+	struct testhost_request shown;
+	pm_delivery duty; /* the plugin's number */
+	char *ok, *again;
+	pm_done_fn *done; /* NULL: finishes the delivery */
+	uint64_t arg;
+};
+
+struct emitted {
+	struct emitted *next;
+	struct testhost_event shown;
+};
+
+struct timer {
+	struct timer *next;
+	int64_t due;
+	pm_timer_fn *fn;
+	uint64_t arg;
+};
+
+struct listener {
+	struct listener *next;
+	char *path;
+	pm_inbound_fn *fn;
+	uint64_t arg;
+};
+
+struct testhost {
+	struct pm_host host; /* first: the plugin holds a pointer to it */
+	const struct pm_plugin *plugin;
+	struct map settings; /* name to text, in the order given */
+	bool started, stopped;
+	struct scratch scratch;
+
+	struct duty **duties;
+	size_t nduties, duties_cap;
+	struct asking *asking;
+	struct emitted *emitted, *taken; /* taken: the last one given to the test */
+	struct timer *timers;
+	struct listener *listeners;
+
+	bool inbound; /* inside a function given to listen() */
+	bool replied;
+	struct err refusal;
+	struct buf reply;
+
+	int64_t now;
+	uint64_t random;
+	int full;
+	bool wants_room;
+	struct map saved, counters, answers; /* answers: of resolve(), by number */
+	uint64_t asks;
+	char *problem, *log;
+};
+
+static inline struct testhost *testhost_of(struct pm_host *h)
+{
+	return (struct testhost *)(void *)h;
+}
+
+/* Around every call into the plugin: what it was lent is taken back. */
+void testhost_leave(struct testhost *t);
+
+/* By the plugin's number; NULL if it is stale. */
+struct duty *testhost_duty(struct testhost *t, pm_delivery seen);
+pm_delivery testhost_shown(pm_delivery seen); /* the test's number */
+/* NULL if calls on it do nothing; fails the test if it is stale. */
+struct duty *testhost_open_duty(struct testhost *t, pm_delivery seen, const char *call);
+void testhost_end_duty(struct duty *d, enum testhost_end end, const char *why, int64_t after);
+
+/* testhost_keys.c */
+void testhost_keys_fill(struct testhost *t, const char *const *settings);
+const char *testhost_setting(struct testhost *t, const char *name); /* default included, or NULL */
+const struct pm_key *testhost_key(struct testhost *t, const char *name);       /* or NULL */
+const char *testhost_secret(struct testhost *t, const char *name, uint32_t n); /* or NULL */
+
+/* testhost_text.c */
+void testhost_text_fill(struct testhost *t);
+
+/* testhost_emit.c */
+void testhost_emit_fill(struct testhost *t);
+
+/* testhost_http.c */
+void testhost_http_fill(struct testhost *t);
+void testhost_http_cancel(struct testhost *t); /* answers "cancelled" until none waits */
+void testhost_unlisten(struct testhost *t);
+
+#endif
