@@ -11,6 +11,7 @@ from .codebuild import CodeBuild
 from .control import Control
 from .dynamodb import DynamoDB
 from .github import GitHub
+from .peers import Jobs, Sink
 from .s3 import S3
 from .slack import Slack
 from .sqs import SQS
@@ -28,7 +29,7 @@ class Cloud:
         self.control = Control(self)
         # S3 comes last: with path style any path may be a bucket's.
         self.services = [kind(self) for kind in (DynamoDB, Streams, SQS, CodeBuild, CloudFront,
-                                                 SSM, STS, GitHub, Slack, S3)]
+                                                 SSM, STS, GitHub, Slack, Sink, Jobs, S3)]
 
     def service(self, name):
         return next((s for s in self.services if s.name == name), None)

@@ -30,7 +30,7 @@ class StandIn:
         self.address = self.process.stdout.readline().strip()
         self.where = urllib.parse.urlsplit(self.address).netloc
         for service in ("dynamodb", "streams", "s3", "sqs", "codebuild", "cloudfront", "ssm",
-                        "sts", "github", "slack"):
+                        "sts", "github", "slack", "jobs"):
             setattr(self, service, Levers(self, service))
 
     def stop(self):

@@ -1,0 +1,148 @@
+"""What tests ask of a running router, so that they read like a conversation.
+
+    with Flow(self, CONFIGURATION) as flow:
+        flow.cloud.put_item("algorithms", id="a", phase="DONE")
+        flow.expect_slack("a is done")
+
+Nothing waits for time to pass: everything is asked for until it is there, or a deadline is
+over.  At the end the program must stop cleanly, botocore must be content with every AWS request
+it made, and no secret may stand in its log.
+"""
+
+import json
+
+import judge
+from cloud.sts import secret_of as secret_of_role
+
+from . import hooks
+from .router import SLOW, WEBHOOK_SECRET, Router
+from .standin import KEY_ID, SECRET
+from .waiting import until
+
+SECRETS = (SECRET, WEBHOOK_SECRET, "slack-secret-of-tests")
+
+
+def secret_of(key_id):
+    return SECRET if key_id == KEY_ID else secret_of_role(key_id)
+
+
+class Flow(Router):
+    """A router for one test.  Started on entry, unless told otherwise."""
+
+    def __init__(self, test, configuration=None, *, start=True, ready=True, **how):
+        super().__init__(configuration, **how)
+        self.test = test
+        self.starting = (start, ready)
+        self.judged = True
+
+    def __enter__(self):
+        try:
+            start, ready = self.starting
+            if start:
+                self.start(ready)
+        except BaseException:
+            self.show_log()
+            self.discard()
+            raise
+        return self
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if self.process and kind is None:
+                self.stop()
+            if kind is None:
+                self.judge()
+        except BaseException:
+            self.show_log()
+            raise
+        finally:
+            if kind is not None:
+                self.show_log()
+            self.discard()
+
+    def show_log(self):
+        print(f"--- log of {self.test.id()}\n{self.log()[-8000:]}---", flush=True)
+
+    def judge(self):
+        """What holds for every flow."""
+        log = self.log()
+        for secret in SECRETS:
+            self.test.assertNotIn(secret, log, "a secret is in the log")
+        if not self.judged:
+            return
+        found = [c for entry in self.cloud.seen() if "THE-TEST" not in str(entry["headers"])
+                 for c in judge.complaints(entry, secret_of)]
+        self.test.assertEqual([], found)
+
+    def until(self, what, look, patience=20.0):
+        return until(what, look, patience * SLOW)
+
+    # What must have happened outside.
+
+    def slack(self):
+        return [m["text"] for m in self.cloud.slack.messages()]
+
+    def expect_slack(self, part):
+        """A message with this in it; answers it."""
+        return self.until(f"a Slack message with {part!r}",
+                          lambda: next((m for m in self.slack() if part in m), None))
+
+    def builds(self, project="site"):
+        return self.cloud.codebuild.builds(project=project)
+
+    def expect_builds(self, count, project="site"):
+        """So many builds, and not one more; answers them."""
+        builds = self.until(f"{count} builds", lambda: len(self.builds(project)) >= count
+                            and self.builds(project))
+        self.test.assertEqual(count, len(builds))
+        return builds
+
+    def expect_invalidations(self, count, distribution="ESITE"):
+        def look():
+            found = self.cloud.cloudfront.invalidations(name=distribution)
+            return found if len(found) >= count else None
+        found = self.until(f"{count} invalidations", look)
+        self.test.assertEqual(count, len(found))
+        return found
+
+    def object(self, key, bucket="acme-site-metadata"):
+        """The object's content as JSON, or None."""
+        found = self.cloud.s3.get(bucket=bucket, key=key)
+        return json.loads(found["body"]) if found else None
+
+    def expect_object(self, key, content):
+        self.until(f"{key} to be {content}", lambda: self.object(key) == content)
+
+    def expect_dead(self, count=1):
+        """So many dead letters; answers them."""
+        found = self.until(f"{count} dead letters",
+                           lambda: len(self.lines("dlq", "list")) >= count
+                           and self.lines("dlq", "list"))
+        self.test.assertEqual(count, len(found))
+        return found
+
+    def events(self, kind=None):
+        return [e for e in self.lines("events", "list") if kind in (None, e["type"])]
+
+    def expect_events(self, kind, count=1):
+        return self.until(f"{count} events {kind}",
+                          lambda: len(self.events(kind)) >= count and self.events(kind))
+
+    def settled(self):
+        """Wait until nothing is owed to anybody."""
+        self.until("all deliveries to end", self.nothing_owed)
+
+    def nothing_owed(self):
+        return self.lines("status")[0].get("waiting") == 0
+
+    # What arrives.
+
+    def github(self, event, payload, **how):
+        """The status of a webhook as GitHub would send it."""
+        return hooks.send(self, event, payload, **how)
+
+    def push(self, **how):
+        """Somebody pushes, and GitHub's webhook is accepted; answers the new head."""
+        status, head = hooks.push(self, **how)
+        self.test.assertEqual(202, status)
+        return head
