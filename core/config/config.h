@@ -15,9 +15,9 @@
 
 struct setting { /* one key of an instance that belongs to its plugin */
 	char *name;
-	char *value;            /* ${vars} and ${each} filled in; references still inside */
-	const struct ini_key *key; /* its place: ini_place(key, offset) is exact as long as the
-	                              value holds no ${vars}, else the start of the value */
+	char *value; /* ${vars} and ${each} filled in; references still inside */
+	char *file;  /* of `@FILE`, whose text `value` is, taken as it stands; or NULL */
+	const struct ini_key *key; /* where it was written */
 };
 
 enum instance_kind { INSTANCE_SOURCE, INSTANCE_ACTION, INSTANCE_SINK, INSTANCE_SECRETS };
@@ -42,21 +42,24 @@ struct instance_config {
 	char *was; /* or NULL */
 	char *plugin;
 	bool enabled;
+	bool broken; /* a line of the section could not be read */
 	struct place at, plugin_at;
 	int64_t timeout_ms, deadline_ms, stalled_ms;
 	struct retry retry;
 	uint32_t concurrency;
 	struct rate rate;
 	enum order_by order_by;
-	char *order_path; /* with ORDER_PATH: `data.new.algorithm` */
-	struct setting *settings; /* the plugin's keys */
+	char *order_path;                /* with ORDER_PATH: `data.new.algorithm` */
+	const struct ini_key *order_key; /* or NULL */
+	struct setting *settings;        /* the plugin's keys */
 	size_t n;
-	struct setting *host_settings; /* the host's keys as written, for str() and num() */
+	/* The host's keys as written, or their defaults (key NULL), for str() and num(). */
+	struct setting *host_settings;
 	size_t nhost;
 };
 
-struct selector_config { /* what rules and inputs have in common */
-	char **on, **from; /* NULL-terminated, or NULL */
+struct selector_config {       /* what rules and inputs have in common */
+	char **on, **from;     /* NULL-terminated, or NULL */
 	char *where, *changed; /* or NULL */
 	const struct ini_key *on_key, *from_key, *where_key, *changed_key; /* or NULL */
 };
@@ -79,14 +82,14 @@ struct rule_config {
 	bool enabled, otherwise; /* otherwise: `else = yes` */
 	struct place at;
 	struct selector_config select;
-	char *group_by;         /* `data.x | lower`, or NULL */
+	char *group_by; /* `data.x | lower`, or NULL */
 	const struct ini_key *group_key;
-	uint32_t groups;        /* 1000 */
-	char **inputs;          /* names, NULL-terminated, or NULL */
+	uint32_t groups; /* 1000 */
+	char **inputs;   /* names, NULL-terminated, or NULL */
 	const struct ini_key *inputs_key;
-	int64_t reset_ms;       /* 0: never */
+	int64_t reset_ms;               /* 0: never */
 	int64_t quiet_ms, quiet_max_ms; /* coalesce; 0: no window */
-	uint32_t count;         /* 0: no count */
+	uint32_t count;                 /* 0: no count */
 	int64_t count_ms;
 	enum overlap overlap;
 	struct duty_config *duties;
@@ -97,8 +100,9 @@ struct rule_config {
 struct test_config {
 	char *name;
 	struct place at;
-	char **given;   /* files, relative ones made relative to the configuration file */
-	char *expect;   /* as written */
+	char **given; /* files, relative ones made relative to the configuration file */
+	char *expect; /* as written */
+	const struct ini_key *expect_key;
 	struct setting *values; /* expect.KEY */
 	size_t n;
 };
@@ -106,12 +110,12 @@ struct test_config {
 struct config {
 	struct ini ini; /* what places point to */
 	/* [pointsman]; defaults applied */
-	char *state;           /* directory; /var/lib/pointsman */
-	char **plugins;        /* directories, NULL-terminated */
-	char *admin;           /* path of a unix socket */
-	char *listen, *metrics; /* addresses, or NULL */
+	char *state;                                      /* directory; /var/lib/pointsman */
+	char **plugins;                                   /* directories, NULL-terminated */
+	char *admin;                                      /* path of a unix socket */
+	char *listen, *metrics;                           /* addresses, or NULL */
 	char *certificate, *certificate_key, *proxy, *ca; /* or NULL */
-	char *log; /* "info", "debug json", .. */
+	char *log;                                        /* "info", "debug json", .. */
 	int64_t keep_ms, keep_bytes, keep_dead_ms, keep_dead_count;
 	int64_t dedupe_ms, dedupe_count, max_journal, min_free;
 
@@ -123,6 +127,9 @@ struct config {
 	size_t nrules;
 	struct test_config *tests;
 	size_t ntests;
+
+	uint64_t fingerprint;
+	struct map instance_names, input_names, rule_names, test_names; /* to 1 + index */
 };
 
 /* Load files and directories (the default places if npaths is 0) in order.  Never NULL;
@@ -133,10 +140,27 @@ struct config *config_load(const char *const *paths, size_t npaths, struct repor
 struct config *config_load_text(const char *name, const char *text, struct report *report);
 void config_free(struct config *c);
 
-const struct instance_config *config_instance(const struct config *c, const char *name); /* or NULL */
-const struct input_config *config_input(const struct config *c, const char *name);       /* or NULL */
+const struct instance_config *config_instance(const struct config *c,
+					      const char *name);                   /* or NULL */
+const struct input_config *config_input(const struct config *c, const char *name); /* or NULL */
+const struct rule_config *config_rule(const struct config *c, const char *name);   /* or NULL */
 
 /* 64 bits that differ when anything in the configuration does. */
 uint64_t config_fingerprint(const struct config *c);
+
+/* Where byte `offset` of a value stands: exactly in what was written as it is or in an
+ * @FILE, at the value's start where something was filled in. */
+struct place config_place(const struct ini_key *key, const char *value, size_t offset);
+struct place setting_place(const struct setting *s, size_t offset);
+
+/* "source", .. and the keys that belong to the host in such a section. */
+const char *config_kind_name(enum instance_kind kind);
+const char *const *config_host_keys(enum instance_kind kind, size_t *n);
+/* Does the name belong to the host in any section with a plugin? */
+bool config_is_host_key(const char *name);
+
+/* "source algorithms", for messages. */
+#define INSTANCE_FMT    "%s %s"
+#define INSTANCE_ARG(i) config_kind_name((i)->kind), (i)->name
 
 #endif

@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 struct place {
-	const char *file; /* as the user named it; NULL: no file */
+	const char *file;      /* as the user named it; NULL: no file */
 	uint32_t line, column; /* from 1; columns count bytes; 0: unknown */
 };
 
 struct remark {
-	struct place at;
+	struct place at; /* with a file name of its own */
 	bool warning;
 	char *text;
 };
