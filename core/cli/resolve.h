@@ -1,0 +1,16 @@
+/*
+ * resolve - ask the secrets plugins for every reference of a configuration.
+ *
+ * `check --resolve`: the one kind of check that contacts somebody.  Runs the secrets
+ * sections alone, on a journal of its own that is thrown away.
+ */
+#ifndef POINTSMAN_CLI_RESOLVE_H
+#define POINTSMAN_CLI_RESOLVE_H
+
+#include "config/config.h"
+#include "plugin/loader.h"
+
+/* Says on standard error what could not be resolved; waits 30 s at most. */
+bool resolve_secrets(const struct config *config, struct loader *loader);
+
+#endif

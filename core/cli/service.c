@@ -1,0 +1,287 @@
+#include "cli/service.h"
+
+#include "base/mem.h"
+#include "base/units.h"
+#include "cli/status.h"
+#include "cli/view.h"
+#include "json/find.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define LIMIT_DEFAULT 100
+#define LIMIT_MOST    1000
+
+struct request {
+	struct service *service;
+	struct reply reply;
+	json_t *ask;
+	struct buf event; /* of `send`: its bytes as they came */
+	struct buf out;
+	struct err err;
+	uint64_t next;
+	int status;
+};
+
+static void end(struct request *r)
+{
+	if (r->out.len)
+		r->reply.lines(r->reply.arg, r->out.data, r->out.len);
+	r->reply.end(r->reply.arg, r->status, r->err.text, r->next);
+	json_decref(r->ask);
+	buf_free(&r->event);
+	buf_free(&r->out);
+	free(r);
+}
+
+static void end_later(void *arg)
+{
+	end(arg);
+}
+
+static void fail(struct request *r, int status, const char *why)
+{
+	r->status = status;
+	err_set(&r->err, "%s", why);
+	end(r);
+}
+
+static uint64_t number(const struct request *r, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(r->ask, key));
+}
+
+static const char *text(const struct request *r, const char *key)
+{
+	return json_string_value(json_object_get(r->ask, key)); /* NULL if absent */
+}
+
+static bool flag(const struct request *r, const char *key)
+{
+	return json_is_true(json_object_get(r->ask, key));
+}
+
+static size_t page_size(const struct request *r)
+{
+	uint64_t n = number(r, "limit");
+
+	return n == 0 ? LIMIT_DEFAULT : n > LIMIT_MOST ? LIMIT_MOST : (size_t)n;
+}
+
+static void settle(struct request *r, bool good)
+{
+	r->status = good ? EX_OK : EX_DATAERR;
+}
+
+static void read_events(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	struct view_query q = {
+		.before = number(r, "before"),
+		.limit = page_size(r),
+		.unrouted = flag(r, "unrouted"),
+		.refused = flag(r, "refused"),
+		.type = text(r, "type"),
+		.instance = text(r, "instance"),
+	};
+
+	settle(r, view_events(j, sequencer_names(s), &q, &r->out, &r->next, &r->err));
+}
+
+static void read_event(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	settle(r, view_event(j, sequencer_names(s), number(r, "seq"), &r->out, &r->err));
+}
+
+/* The target a request names: false with r->err for one nobody knows. */
+static bool target_number(struct request *r, struct sequencer *s, uint32_t *target)
+{
+	const char *name = text(r, "target");
+
+	*target = UINT32_MAX;
+	if (!name)
+		return true;
+	*target = strcmp(name, "intake") == 0 ? DELIVERY_INTAKE
+					      : names_find(sequencer_names(s), NAME_INSTANCE, name);
+	if (*target || strcmp(name, "intake") == 0)
+		return true;
+	err_set(&r->err, "there is no target %s, now or before", name);
+	return false;
+}
+
+static void read_dead(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	uint32_t target;
+
+	settle(r, target_number(r, s, &target) &&
+			  view_dead(j, sequencer_names(s), target, number(r, "after"), page_size(r),
+				    &r->out, &r->next, &r->err));
+}
+
+static void read_letter(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	uint32_t target;
+
+	settle(r,
+	       target_number(r, s, &target) && view_letter(j, sequencer_names(s), number(r, "seq"),
+							   target, &r->out, &r->err));
+}
+
+static void on_answer(const char *problem, void *arg)
+{
+	struct request *r = arg;
+
+	r->status = problem ? EX_DATAERR : EX_OK;
+	if (problem)
+		err_set(&r->err, "%s", problem);
+	/* From the loop: the engine may be in the middle of something. */
+	loop_soon(r->service->loop, end_later, r);
+}
+
+static bool operator_target(struct request *r, uint32_t *target)
+{
+	const char *name = text(r, "target");
+
+	if (!name) {
+		fail(r, EX_USAGE, "no target was named");
+		return false;
+	}
+	*target = strcmp(name, "intake") == 0 ? DELIVERY_INTAKE
+					      : engine_instance(r->service->engine, name);
+	return true;
+}
+
+static void do_retry(struct request *r)
+{
+	uint32_t target;
+
+	if (operator_target(r, &target))
+		engine_redrive(r->service->engine, number(r, "seq"), target, flag(r, "force"),
+			       on_answer, r);
+}
+
+static void do_drop(struct request *r)
+{
+	const char *why = text(r, "why");
+	uint32_t target;
+
+	if (operator_target(r, &target))
+		engine_drop(r->service->engine, number(r, "seq"), target,
+			    why ? why : "dropped by an operator", on_answer, r);
+}
+
+static void sent(struct txn *t, void *arg)
+{
+	struct request *r = arg;
+
+	if (t->failed) {
+		r->status = EX_IOERR;
+		err_set(&r->err, "the journal could not be written: nothing was accepted");
+	} else {
+		buf_printf(&r->out, "{\"seq\":%llu,\"duplicate\":%s}\n",
+			   (unsigned long long)t->changes[0].seq,
+			   t->changes[0].duplicate ? "true" : "false");
+	}
+	loop_soon(r->service->loop, end_later, r);
+}
+
+static void do_send(struct request *r)
+{
+	struct event *ev = event_parse(buf_text(&r->event), r->event.len, "send", &r->err);
+	const char *why = "";
+	struct txn *t;
+
+	if (!ev) {
+		r->status = EX_DATAERR;
+		end(r);
+		return;
+	}
+	if (!engine_has_room(r->service->engine, &why)) {
+		event_unref(ev);
+		fail(r, EX_TEMPFAIL, why);
+		return;
+	}
+	t = txn_new();
+	txn_emit(t, ev);
+	event_unref(ev);
+	t->done = sent;
+	t->arg = r;
+	engine_submit(r->service->engine, t);
+}
+
+static void do_status(struct request *r)
+{
+	status_lines(r->service, &r->out);
+	end(r);
+}
+
+static void do_acknowledge(struct request *r)
+{
+	engine_acknowledge(r->service->engine);
+	end(r);
+}
+
+typedef void job_fn(struct journal *j, struct sequencer *s, void *arg);
+
+static const struct verb {
+	const char *name;
+	job_fn *job;                    /* reads, on the journal thread */
+	void (*run)(struct request *r); /* or acts, here */
+} verbs[] = {
+	{"status", NULL, do_status},
+	{"events", read_events, NULL},
+	{"event", read_event, NULL},
+	{"dead", read_dead, NULL},
+	{"letter", read_letter, NULL},
+	{"retry", NULL, do_retry},
+	{"drop", NULL, do_drop},
+	{"send", NULL, do_send},
+	{"acknowledge", NULL, do_acknowledge},
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; name && i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+/* A tree would not keep every digit of its numbers. */
+static void keep_event(struct request *r, const char *request, size_t len)
+{
+	struct json_value object = json_root(request, len), name, value;
+	size_t at = 0;
+
+	while (json_next(&object, &at, &name, &value)) {
+		if (name.len == 7 && strncmp(name.text, "\"event\"", 7) == 0)
+			buf_add(&r->event, value.text, value.len);
+	}
+}
+
+void service_request(struct service *s, const char *request, size_t len, const struct reply *reply)
+{
+	struct request *r = mem_new(struct request);
+	const struct verb *verb;
+
+	r->service = s;
+	r->reply = *reply;
+	r->ask = json_loadb(request, len, JSON_REJECT_DUPLICATES, NULL);
+	if (r->ask)
+		keep_event(r, request, len);
+	verb = find_verb(text(r, "verb"));
+	if (!verb)
+		fail(r, EX_USAGE, r->ask ? "no such verb" : "the request is not one JSON object");
+	else if (verb->job)
+		engine_ask(s->engine, verb->job, end_later, r);
+	else
+		verb->run(r);
+}

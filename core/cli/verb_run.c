@@ -1,0 +1,301 @@
+#include "cli/admin.h"
+#include "cli/health.h"
+#include "cli/notify.h"
+#include "cli/verbs.h"
+#include "plugin/check.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define LISTEN_MAX_BODY    (26 * 1024 * 1024) /* GitHub sends up to 25 MB */
+#define LISTEN_CONNECTIONS 256
+#define HEALTH_CONNECTIONS 16
+#define REQUEST_MS         30000
+#define DRAIN_MS           10000 /* systemd kills after 90 s */
+#define WATCH_READY_MS     20
+
+struct daemon {
+	struct service service;
+	struct http_client *network;
+	struct aws *aws;
+	struct loader *loader;
+	struct admin *admin;
+	struct loop_watch *term, *interrupt;
+	struct loop_timer *ready, *watchdog;
+	bool stopping;
+};
+
+static void on_failed(int status, const char *why, void *arg)
+{
+	(void)arg;
+	log_error("%s", why);
+	_exit(status);
+}
+
+static void on_drained(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_stop(d->service.loop);
+}
+
+static void on_stop_signal(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->stopping) {
+		log_warn(
+			"asked twice to stop: stopping now; what is unfinished goes on at the next "
+			"start");
+		loop_stop(d->service.loop);
+		return;
+	}
+	d->stopping = true;
+	log_info("stopping: sources are quiet from now on, calls under way get %d s",
+		 DRAIN_MS / 1000);
+	notify("STOPPING=1");
+	runtime_stop(d->service.runtime);
+	engine_drain(d->service.engine, DRAIN_MS, on_drained, d);
+}
+
+/* Says once that all is ready; before that, looks often, because people wait for it. */
+static void look_ready(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (!runtime_ready(d->service.runtime)) {
+		loop_timer_set(d->ready, WATCH_READY_MS);
+		return;
+	}
+	log_info("ready: %zu sections, generation %u", d->service.config->ninstances,
+		 engine_stats(d->service.engine).generation);
+	notify("READY=1\nSTATUS=ready");
+}
+
+static void feed_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	notify("WATCHDOG=1");
+	loop_timer_set(d->watchdog, notify_watchdog_ms());
+}
+
+static void count_refused(int status, const char *path, void *arg)
+{
+	(void)arg;
+	log_debug("listen: %s answered %d", path, status);
+}
+
+static struct http_server *open_server(struct service *s, const char *key, const char *address,
+				       int connections, size_t max_body, bool tls)
+{
+	struct http_server_options o = {
+		.address = address,
+		.max_body = max_body,
+		.timeout_ms = REQUEST_MS,
+		.max_connections = connections,
+		.certificate = tls ? s->config->certificate : NULL,
+		.certificate_key = tls ? s->config->certificate_key : NULL,
+		.refused = count_refused,
+	};
+	struct err err = {{0}};
+	struct http_server *server = http_server_new(loop_base(s->loop), &o, &err);
+
+	if (server)
+		log_info("%s on port %d of %s", key, http_server_port(server), address);
+	else
+		log_error("%s = %s: %s", key, address, err.text);
+	return server;
+}
+
+static bool open_servers(struct service *s)
+{
+	const struct config *c = s->config;
+
+	if (c->listen) {
+		s->server = open_server(s, "listen", c->listen, LISTEN_CONNECTIONS, LISTEN_MAX_BODY,
+					true);
+		if (!s->server)
+			return false;
+	}
+	if (c->metrics) {
+		s->health = open_server(s, "metrics", c->metrics, HEALTH_CONNECTIONS, 4096, false);
+		if (!s->health)
+			return false;
+		health_serve(s);
+	}
+	return true;
+}
+
+static bool open_network(struct daemon *d)
+{
+	struct service *s = &d->service;
+	struct http_client_options o = {
+		.proxy = s->config->proxy,
+		.ca = s->config->ca,
+		.agent = "pointsman/" POINTSMAN_VERSION,
+	};
+	struct err err = {{0}};
+
+	d->network = http_client_new(loop_base(s->loop), &o, &err);
+	if (!d->network) {
+		log_error("the HTTP client: %s", err.text);
+		return false;
+	}
+	s->world->network = d->network;
+	d->aws = aws_new(s->world, loop_base(s->loop));
+	return true;
+}
+
+static bool open_engine(struct daemon *d, int *status)
+{
+	struct service *s = &d->service;
+	struct engine_options o = {s->world, s->loop, s->config, on_failed, d};
+	struct err err = {{0}};
+
+	s->engine = engine_new(&o, status, &err);
+	if (!s->engine)
+		log_error("%s", err.text);
+	return s->engine != NULL;
+}
+
+static void open_runtime(struct daemon *d)
+{
+	struct service *s = &d->service;
+	struct runtime_options o = {s->world,  s->loop,   s->config, d->loader,
+				    s->engine, s->server, d->aws};
+
+	s->runtime = runtime_new(&o);
+}
+
+static bool open_admin(struct daemon *d)
+{
+	struct err err = {{0}};
+
+	if (!d->service.config->admin)
+		return true;
+	d->admin = admin_new(&d->service, d->service.config->admin, &err);
+	if (!d->admin)
+		log_error("%s", err.text);
+	return d->admin != NULL;
+}
+
+static bool open_all(struct daemon *d, int *status)
+{
+	*status = EX_SOFTWARE;
+	d->service.loop = loop_new();
+	if (!d->service.loop || !open_network(d) || !open_engine(d, status))
+		return false;
+	*status = EX_UNAVAILABLE;
+	if (!open_servers(&d->service))
+		return false;
+	open_runtime(d);
+	*status = EX_CANTCREAT;
+	return open_admin(d);
+}
+
+static void serve(struct daemon *d)
+{
+	struct loop *loop = d->service.loop;
+
+	signal(SIGPIPE, SIG_IGN);
+	d->term = loop_watch_signal(loop, SIGTERM, on_stop_signal, d);
+	d->interrupt = loop_watch_signal(loop, SIGINT, on_stop_signal, d);
+	d->ready = loop_timer_new(loop, look_ready, d);
+	d->watchdog = loop_timer_new(loop, feed_watchdog, d);
+	engine_start(d->service.engine);
+	runtime_start(d->service.runtime);
+	look_ready(d);
+	if (notify_watchdog_ms())
+		feed_watchdog(d);
+	loop_run(loop);
+}
+
+/* Plugins first, because they may still say something to the engine; the engine then writes
+ * it; nothing is freed that one of them could still reach. */
+static void close_all(struct daemon *d)
+{
+	struct service *s = &d->service;
+
+	admin_free(d->admin);
+	if (s->runtime)
+		runtime_close(s->runtime);
+	if (s->engine)
+		engine_free(s->engine);
+	runtime_free(s->runtime);
+	if (s->server)
+		http_server_free(s->server);
+	if (s->health)
+		http_server_free(s->health);
+	if (d->aws)
+		aws_free(d->aws);
+	if (d->network)
+		d->network->free(d->network);
+	loop_watch_free(d->term);
+	loop_watch_free(d->interrupt);
+	loop_timer_free(d->ready);
+	loop_timer_free(d->watchdog);
+	loop_free(s->loop);
+}
+
+/* All mistakes at once, before anything is started. */
+static bool check(struct daemon *d, const struct options *o)
+{
+	struct report report = {0};
+	struct config *c = config_load(o->paths, o->npaths, &report);
+	struct buf text = {0};
+	bool good;
+
+	d->service.config = c;
+	d->loader = loader_new(options_plugins(c));
+	check_config(c, d->loader, &report);
+	report_print(&report, &text);
+	fputs(buf_text(&text), stderr);
+	good = report.errors == 0;
+	if (!good)
+		fprintf(stderr,
+			"pointsman: %zu mistake%s in the configuration; nothing was started\n",
+			report.errors, report.errors == 1 ? "" : "s");
+	buf_free(&text);
+	report_free(&report);
+	return good;
+}
+
+static void set_log(const struct options *o, const struct config *c)
+{
+	enum log_level level = LOG_INFO;
+	const char *blank;
+	char *word;
+
+	if (o->verbose || o->quiet || !c->log)
+		return;
+	blank = strchr(c->log, ' ');
+	word = strndup(c->log, blank ? (size_t)(blank - c->log) : strlen(c->log));
+	if (word && log_level_parse(word, &level))
+		log_setup(level, o->log_json || (blank && strstr(blank, "json")));
+	free(word);
+}
+
+int verb_run(const struct options *o)
+{
+	struct daemon d = {.service.world = world_real()};
+	int status = EX_CONFIG;
+
+	if (check(&d, o)) {
+		set_log(o, d.service.config);
+		d.service.started_at = d.service.world->wall(d.service.world);
+		if (open_all(&d, &status)) {
+			serve(&d);
+			status = EX_OK;
+		}
+		close_all(&d);
+		log_info("stopped");
+	}
+	loader_free(d.loader);
+	config_free((struct config *)(uintptr_t)d.service.config);
+	return status;
+}

@@ -1,0 +1,17 @@
+/*
+ * verbs - what `pointsman VERB` does.  Each returns an exit status of sysexits.h.
+ */
+#ifndef POINTSMAN_CLI_VERBS_H
+#define POINTSMAN_CLI_VERBS_H
+
+#include "cli/options.h"
+
+int verb_run(const struct options *o);
+int verb_check(const struct options *o);
+int verb_send(const struct options *o);
+int verb_status(const struct options *o);
+int verb_events(const struct options *o);  /* list, show */
+int verb_dlq(const struct options *o);     /* list, show, retry, drop */
+int verb_plugins(const struct options *o); /* list, describe */
+
+#endif
