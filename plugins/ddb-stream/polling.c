@@ -3,6 +3,7 @@
 
 #include "awscall.h"
 #include "awserror.h"
+#include "base/mem.h"
 #include "record.h"
 
 #include <stdio.h>
@@ -153,19 +154,19 @@ static pm_result emit(struct pm_host *h, const struct record *r, const char *ref
 				   .json_len = r->data.len, .refuse = refuse));
 }
 
-/* The bytes of the i-th record as they came. */
-static const char *raw_record(struct pm_host *h, const struct pm_message *m, size_t i)
+/* The bytes of the i-th record as they came; free() them. */
+static char *raw_record(struct pm_host *h, const struct pm_message *m, const json_t *json, size_t i)
 {
 	char path[40];
 	const char *raw;
 
 	snprintf(path, sizeof path, "Records.%zu", i);
 	raw = h->find(h, m->body, m->body_len, path);
-	return raw ? raw : "";
+	return raw ? mem_text(raw) : json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 static pm_result emit_unreadable(struct pm_host *h, struct shard *shard, const char *raw,
-				 const char *sequence, const char *reason)
+				 size_t len, const char *sequence, const char *reason)
 {
 	struct record_place place = place_of(reader_of(h), shard);
 	json_t *text = json_string(reason); /* NULL if a name in it was cut within a letter */
@@ -174,7 +175,7 @@ static pm_result emit_unreadable(struct pm_host *h, struct shard *shard, const c
 
 	reason = text ? reason : "a record of an unknown shape";
 	h->count(h, "unreadable_records", 1);
-	record_unreadable(raw, strlen(raw), sequence, reason, &place, &r);
+	record_unreadable(raw, len, sequence, reason, &place, &r);
 	result = emit(h, &r, reason);
 	record_free(&r);
 	json_decref(text);
@@ -201,10 +202,14 @@ static pm_result take_record(struct pm_host *h, struct shard *shard, const struc
 		h->count(h, "skipped_records", 1);
 		return PM_OK;
 	}
-	if (record_read(json, &place, &r, &why))
+	if (record_read(json, &place, &r, &why)) {
 		result = emit(h, &r, NULL);
-	else
-		result = emit_unreadable(h, shard, raw_record(h, m, i), r.sequence, why.text);
+	} else {
+		char *raw = raw_record(h, m, json, i);
+
+		result = emit_unreadable(h, shard, raw, strlen(raw), r.sequence, why.text);
+		free(raw);
+	}
 	record_free(&r);
 	return result;
 }
@@ -250,25 +255,38 @@ static void turn(struct pm_host *h, struct shard *shard, const char *next, bool 
 	listing_in(h, 0);
 }
 
+/* The text of a member in JSON that cannot be read otherwise; free() it.  Inside a text the
+ * quotes of such a name would be escaped, so it is a name. */
+static char *text_of(const char *json, const char *name)
+{
+	const char *at = strstr(json, name);
+
+	if (!at)
+		return NULL;
+	at += strlen(name);
+	at += strspn(at, " :");
+	return *at == '"' ? mem_slice(at + 1, strcspn(at + 1, "\"")) : NULL;
+}
+
 /* The page cannot be read.  Ask for one record alone, and let that one go if it is to blame. */
 static void broken_page(struct pm_host *h, struct shard *shard, const struct pm_message *m,
 			struct err *why)
 {
-	const char *raw = raw_record(h, m, 0);
-	const char *sequence = h->find(h, raw, strlen(raw), "dynamodb.SequenceNumber");
-	const char *next = h->find(h, m->body, m->body_len, "NextShardIterator");
+	char *sequence = text_of(m->body, "\"SequenceNumber\"");
+	char *next = text_of(m->body, "\"NextShardIterator\"");
 
 	if (shard->limit > 1 || !sequence) {
 		shard->limit = 1;
 		failed(h, shard, "GetRecords", why);
-		return;
-	}
-	if (emit_unreadable(h, shard, raw, sequence, why->text) == PM_RETRY) {
+	} else if (emit_unreadable(h, shard, m->body, m->body_len, sequence, why->text) ==
+		   PM_RETRY) {
 		shard->paused = true;
-		return;
+	} else {
+		shard_handled(shard, sequence);
+		turn(h, shard, next, false);
 	}
-	shard_handled(shard, sequence);
-	turn(h, shard, next, false);
+	free(sequence);
+	free(next);
 }
 
 static void on_records(struct pm_host *h, const struct pm_message *m, uint64_t arg)
