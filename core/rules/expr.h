@@ -23,14 +23,35 @@
 enum expr_kind { EXPR_OR, EXPR_AND, EXPR_NOT, EXPR_ANY, EXPR_TEST };
 
 enum expr_op {
-	EXPR_EXISTS, EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE, EXPR_GT, EXPR_GE, EXPR_IEQ, EXPR_WITHIN,
-	EXPR_IN, EXPR_LIKE, EXPR_CONTAINS, EXPR_STARTS, EXPR_ENDS, EXPR_MATCHES,
+	EXPR_EXISTS,
+	EXPR_EQ,
+	EXPR_NE,
+	EXPR_LT,
+	EXPR_LE,
+	EXPR_GT,
+	EXPR_GE,
+	EXPR_IEQ,
+	EXPR_WITHIN,
+	EXPR_IN,
+	EXPR_LIKE,
+	EXPR_CONTAINS,
+	EXPR_STARTS,
+	EXPR_ENDS,
+	EXPR_MATCHES,
 	EXPR_VALUE_IN, /* value "in" path */
 };
 
 struct expr_value { /* a literal, a list of them, or a path */
-	enum { VALUE_NONE, VALUE_STRING, VALUE_NUMBER, VALUE_TRUE, VALUE_FALSE, VALUE_NULL,
-	       VALUE_LIST, VALUE_PATH } kind;
+	enum {
+		VALUE_NONE,
+		VALUE_STRING,
+		VALUE_NUMBER,
+		VALUE_TRUE,
+		VALUE_FALSE,
+		VALUE_NULL,
+		VALUE_LIST,
+		VALUE_PATH
+	} kind;
 	char *text; /* string: unescaped; number: as written */
 	size_t len;
 	struct expr_value *items;
@@ -40,14 +61,14 @@ struct expr_value { /* a literal, a list of them, or a path */
 
 struct expr {
 	enum expr_kind kind;
-	size_t at, end;       /* where in the source text this condition stands */
-	struct expr **parts;  /* of OR, AND, NOT (one), ANY (one) */
+	size_t at, end;      /* where in the source text this condition stands */
+	struct expr **parts; /* of OR, AND, NOT (one), ANY (one) */
 	size_t nparts;
-	struct path path;     /* of ANY and TEST */
+	struct path path; /* of ANY and TEST */
 	enum expr_op op;
-	bool negated;         /* "not like": not (like) and the field exists */
+	bool negated; /* "not like": not (like) and the field exists */
 	struct expr_value value;
-	uint32_t number;      /* conditions (leaves) are numbered from 0 in reading order */
+	uint32_t number; /* conditions (leaves) are numbered from 0 in reading order */
 };
 
 /* NULL with *err saying what is wrong and what would be right, and the offset in *at. */

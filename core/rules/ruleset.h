@@ -15,11 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct selector { /* of one rule or input; NULL means the key was not given */
-	const char *const *on;    /* event types, NULL-terminated; NULL: "*" */
-	const char *const *from;  /* instances, NULL-terminated; NULL: all */
-	const char *where;        /* an expression */
-	const char *changed;      /* a path under data.new */
+struct selector {                /* of one rule or input; NULL means the key was not given */
+	const char *const *on;   /* event types, NULL-terminated; NULL: "*" */
+	const char *const *from; /* instances, NULL-terminated; NULL: all */
+	const char *where;       /* an expression */
+	const char *changed;     /* a path under data.new */
 };
 
 struct ruleset;
@@ -27,15 +27,15 @@ struct ruleset;
 /* NULL with *err (and the index of the bad selector in *which, and the offset in its
  * `where` in *at) if one does not compile. */
 struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
-                                size_t *at, struct err *err);
+				size_t *at, struct err *err);
 void ruleset_free(struct ruleset *set);
 
 enum verdict {
 	VERDICT_UNASKED, /* decided before this condition was reached */
 	VERDICT_PASS,
 	VERDICT_FAIL,
-	VERDICT_ABSENT,  /* fail: the field is not there */
-	VERDICT_TYPE,    /* fail: the field is of another type */
+	VERDICT_ABSENT, /* fail: the field is not there */
+	VERDICT_TYPE,   /* fail: the field is of another type */
 };
 
 /* The conditions of selector i, in the order in which they are asked: `on`, `from`, each
@@ -60,7 +60,8 @@ struct match {
 	size_t *first;
 	void *scratch; /* the matcher's own */
 };
-void ruleset_match(const struct ruleset *set, const struct event *ev, bool explain, struct match *m);
+void ruleset_match(const struct ruleset *set, const struct event *ev, bool explain,
+		   struct match *m);
 void match_free(struct match *m);
 
 /* How often a comparison of selector i met a value of another type since compilation. */
