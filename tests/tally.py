@@ -1,4 +1,4 @@
-"""tally.py testlog.json: add up the cases inside meson's tests; the last line counts them.
+"""tally.py testlog.json..: add up the cases inside meson's tests; the last line counts them.
 
 A test program that fails without saying how many of its cases did counts as one failure.
 """
@@ -43,8 +43,10 @@ def count(entry):
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as log:
-        counts = [count(json.loads(line)) for line in log if line.strip()]
+    counts = []
+    for name in sys.argv[1:]:
+        with open(name, encoding="utf-8") as log:
+            counts += [count(json.loads(line)) for line in log if line.strip()]
     passed, failed, skipped = (sum(column) for column in zip(*counts))
     line = f"{passed} passed, {failed} failed"
     print(line + (f", {skipped} skipped" if skipped else ""))

@@ -50,12 +50,6 @@ class Demo:
     def invalidations(self):
         return self.cloud.cloudfront.invalidations(name="ESITE")
 
-    def events(self, kind):
-        return [e for e in self.router.lines("events", "list") if e["type"] == kind]
-
-    def letters(self):
-        return self.router.lines("dlq", "list")
-
     # Steps.
 
     def build_starts(self, known):
@@ -118,20 +112,20 @@ class Demo:
 
     def slack_is_down(self):
         self.line.chapter("Slack is down")
-        messages, opened = len(self.messages()), len(self.events("pointsman.breaker.opened"))
-        closed = len(self.events("pointsman.breaker.closed"))
+        messages, opened = len(self.messages()), len(self.router.events("pointsman.breaker.opened"))
+        closed = len(self.router.events("pointsman.breaker.closed"))
         caches, seen = len(self.invalidations()), len(self.cloud.seen("slack"))
         self.cloud.trouble("slack", status=503)
         self.pushed()
         self.cache_is_refreshed(caches)
         self.new("three tries", lambda: self.cloud.seen("slack"), seen + 2)
         self.say("Slack", f"answered 503 {len(self.cloud.seen('slack')) - seen} times so far")
-        self.new("the breaker", lambda: self.events("pointsman.breaker.opened"), opened)
+        self.new("the breaker", lambda: self.router.events("pointsman.breaker.opened"), opened)
         self.say("pointsman", "the breaker of slack-ok is open: one probe at a time")
         self.cloud.calm()
         self.say("Slack", "is back")
         self.message_comes(messages, "released")
-        self.new("the breaker", lambda: self.events("pointsman.breaker.closed"), closed)
+        self.new("the breaker", lambda: self.router.events("pointsman.breaker.closed"), closed)
         self.say("pointsman", "the breaker is closed")
 
     def slack_refuses(self):
@@ -139,7 +133,7 @@ class Demo:
         messages = len(self.messages())
         self.cloud.trouble("slack", contains="released", status=400, code="channel_is_archived")
         self.pushed()
-        letter = self.new("a dead letter", self.letters, 0)[0]
+        letter = self.new("a dead letter", self.router.letters, 0)[0]
         self.say("pointsman", f"dead letter {letter['id']} of {letter['target']}: {letter['why']}")
         self.message_comes(messages, "pointsman.delivery.dead")
         self.cloud.calm()
@@ -147,7 +141,7 @@ class Demo:
         self.router.cli("dlq", "retry", letter["id"])
         self.say("operator", f"pointsman dlq retry {letter['id']}")
         self.message_comes(messages, "released")
-        until("an empty dlq", lambda: not self.letters())
+        until("an empty dlq", lambda: not self.router.letters())
         self.say("pointsman", "no dead letter is left")
 
 

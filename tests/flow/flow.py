@@ -19,6 +19,7 @@ from .router import SLOW, WEBHOOK_SECRET, Router
 from .standin import KEY_ID, SECRET
 from .waiting import until
 
+ENDED = {"done", "dead", "superseded", "dropped", "not started"}
 SECRETS = (SECRET, WEBHOOK_SECRET, "slack-secret-of-tests")
 
 
@@ -115,25 +116,24 @@ class Flow(Router):
 
     def expect_dead(self, count=1):
         """So many dead letters; answers them."""
-        found = self.until(f"{count} dead letters",
-                           lambda: len(self.lines("dlq", "list")) >= count
-                           and self.lines("dlq", "list"))
-        self.test.assertEqual(count, len(found))
+        def look():
+            found = self.letters()
+            return found if len(found) >= count else None
+        found = self.until(f"{count} dead letters", look)
+        self.test.assertEqual(count, len(found), found)
         return found
 
-    def events(self, kind=None):
-        return [e for e in self.lines("events", "list") if kind in (None, e["type"])]
-
     def expect_events(self, kind, count=1):
-        return self.until(f"{count} events {kind}",
-                          lambda: len(self.events(kind)) >= count and self.events(kind))
+        """At least so many events of this type; answers them."""
+        def look():
+            found = self.events(kind)
+            return found if len(found) >= count else None
+        return self.until(f"{count} events {kind}", look)
 
     def settled(self):
-        """Wait until nothing is owed to anybody."""
-        self.until("all deliveries to end", self.nothing_owed)
-
-    def nothing_owed(self):
-        return self.lines("status")[0].get("waiting") == 0
+        """Wait until all that is accepted is delivered, or given up."""
+        self.until("all deliveries to end", lambda: all(
+            ENDED.issuperset(e["deliveries"]) for e in self.events()))
 
     # What arrives.
 

@@ -188,8 +188,15 @@ class Router:
             raise Ended(f"{verb} {rest}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def lines(self, verb, *rest):
+    def lines(self, verb, *words):
         """The JSON lines of a reading verb."""
-        words = rest[:1] if verb in ("events", "dlq", "plugins") else ()
-        done = self.cli(verb, *words, "--json", *rest[len(words):])
+        done = self.cli(verb, *words, "--json")
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def events(self, kind=None, *options):
+        """The lines of `events list`, oldest first."""
+        lines = self.lines("events", "list", "--limit", "100000", *options)
+        return [e for e in reversed(lines) if kind in (None, e["type"])]
+
+    def letters(self):
+        return self.lines("dlq", "list")

@@ -107,7 +107,7 @@ class Relay(unittest.TestCase):
             flow.cloud.calm(number)
             flow.cli("dlq", "retry", letter["id"])
             self.expect(flow, 1)
-            self.assertEqual([], flow.lines("dlq", "list"))
+            self.assertEqual([], flow.letters())
 
     def test_a_dropped_dead_letter_is_gone_and_says_why(self):
         with self.flow() as flow:
@@ -115,7 +115,7 @@ class Relay(unittest.TestCase):
             self.send(flow, event(1))
             letter = flow.expect_dead()[0]
             flow.cli("dlq", "drop", letter["id"])
-            self.assertEqual([], flow.lines("dlq", "list"))
+            self.assertEqual([], flow.letters())
 
     def test_breaker_opens_probes_one_at_a_time_and_everything_arrives_after(self):
         with self.flow() as flow:
@@ -198,14 +198,14 @@ do = rest
         with self.flow() as flow:
             self.send(flow, event(1))
             self.expect(flow, 1)
-            self.assertEqual(0, len(flow.lines("dlq", "list")))
+            self.assertEqual(0, len(flow.letters()))
 
     def test_an_event_has_a_timeline(self):
         with self.flow() as flow:
             flow.cloud.trouble("sink", times=1, status=503)
             self.send(flow, event(1))
             self.expect(flow, 1)
-            name = flow.events("order.placed")[0]["id"]
+            name = flow.events("order.placed")[0]["seq"]
             shown = flow.cli("events", "show", name).stdout
             for word in ("all", "out", "503", "done"):
                 self.assertIn(word, shown)
@@ -214,7 +214,7 @@ do = rest
         with self.flow() as flow:
             self.send(flow, event(1, kind="invoice.paid"), event(2))
             self.expect(flow, 2)
-            listed = flow.lines("events", "list", "--unrouted")
+            listed = flow.events(None, "--unrouted")
             self.assertEqual(["invoice.paid"], [e["type"] for e in listed])
 
 

@@ -37,7 +37,7 @@ class TheFlow(unittest.TestCase):
             self.assertIn(":white_check_mark: *site* released", flow.slack()[-1])
             flow.expect_invalidations(before + 1)
             flow.settled()
-            self.assertEqual([], flow.lines("dlq", "list"))
+            self.assertEqual([], flow.letters())
 
     def test_three_objects_changed_within_the_window_make_one_build(self):
         with self.flow(RELEASE_WAIT="1s") as flow:
@@ -62,7 +62,7 @@ class TheFlow(unittest.TestCase):
             flow.expect_slack(":x: *site* build.failed")
             flow.settled()
             flow.expect_invalidations(before)
-            self.assertEqual([], flow.lines("dlq", "list"))
+            self.assertEqual([], flow.letters())
 
     def test_an_update_that_leaves_the_phase_does_nothing(self):
         with self.flow() as flow:
@@ -126,7 +126,7 @@ class TheFlow(unittest.TestCase):
             flow.expect_slack("pointsman.delivery.dead")
             flow.cli("dlq", "retry", letter["id"])
             flow.until("the message", lambda: sum("released" in m for m in flow.slack()) == 2)
-            self.assertEqual([], flow.lines("dlq", "list"))
+            self.assertEqual([], flow.letters())
 
     def test_two_updates_reach_the_object_in_order_though_the_first_is_retried(self):
         with self.flow() as flow:

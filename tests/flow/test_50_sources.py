@@ -10,7 +10,8 @@ ITEMS = """
 [source items]
 plugin = ddb-stream
 table = items
-poll = 100ms
+poll = 250ms
+relist = 1s
 start = %s
 
 [sink out]

@@ -18,6 +18,7 @@ table = algorithms
 region = eu-west-1
 start = trim-horizon
 poll = %s
+relist = 1s
 """
 
 
@@ -30,7 +31,7 @@ class RealStream(unittest.TestCase):
         database.create_table("algorithms")
         return database
 
-    def flow(self, database, poll="200ms"):
+    def flow(self, database, poll="250ms"):
         flow = Flow(self, SOURCE % poll + POINTSMAN, start=False, environment={
             "AWS_ENDPOINT_URL_DYNAMODB": database.address, "RETRY": "1h, 100ms..400ms",
             "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": database.address})
