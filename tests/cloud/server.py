@@ -1,5 +1,6 @@
 """The one port: reads requests, finds the service, applies troubles, sends answers."""
 
+import calendar
 import http.server
 import socket
 import struct
@@ -132,11 +133,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The journal is the log."""
 
 
+def refuse_unsigned(request):
+    """No signature, or one of another time; whether it is right is for a judge to say."""
+    if not request.scope():
+        raise Refusal(400, "MissingAuthenticationToken", "the request is not signed")
+    date = request.headers.get("X-Amz-Date")
+    if date:
+        said = calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+        if abs(said - time.time()) > 900:
+            raise Refusal(403, "RequestTimeTooSkewed",
+                          "The difference between the request time and the current time is too "
+                          "large.")
+
+
 def work(cloud, service, request):
     with cloud.changed:
         try:
-            if service.signed and not request.scope():
-                raise Refusal(400, "MissingAuthenticationToken", "the request is not signed")
+            if service.signed:
+                refuse_unsigned(request)
             answer = service.answer(request)
         except Refusal as refusal:
             answer = service.refuse(request, refusal)

@@ -8,6 +8,7 @@ import json
 import re
 import time
 import urllib.parse
+import zlib
 from xml.sax.saxutils import escape
 
 ACCOUNT = "123456789012"
@@ -108,8 +109,9 @@ class JsonService(Service):
         return answer
 
     def reply(self, status, body):
-        return Answer(status, json.dumps(body),
-                      {"Content-Type": f"application/x-amz-json-{self.version}"})
+        text = json.dumps(body).encode()
+        return Answer(status, text, {"Content-Type": f"application/x-amz-json-{self.version}",
+                                     "x-amz-crc32": str(zlib.crc32(text))})
 
 
 def need(args, name):

@@ -71,7 +71,8 @@ class Flow(Router):
             self.test.assertNotIn(secret, log, "a secret is in the log")
         if not self.judged:
             return
-        found = [c for entry in self.cloud.seen() if "THE-TEST" not in str(entry["headers"])
+        found = [c for entry in self.cloud.seen()
+                 if "THE-TEST" not in str(entry["headers"]) and "TooSkewed" not in entry["answer"]
                  for c in judge.complaints(entry, secret_of)]
         self.test.assertEqual([], found)
 

@@ -92,9 +92,9 @@ class Relay(unittest.TestCase):
             self.assertEqual(1, len(flow.cloud.seen("sink")))
 
     def test_retry_gives_up_when_its_time_is_over(self):
-        with Flow(self, (RELAY % "").replace("1m, 50ms..200ms", "400ms, 50ms..100ms")) as flow:
-            flow.cloud.trouble("sink", contains='"number":1', status=503)
-            flow.cloud.trouble("sink", contains='"number": 1', status=503)
+        with Flow(self, (RELAY % "").replace("1m, 50ms..200ms", "500ms, 50ms..100ms")) as flow:
+            # Slow, so that the time is over before the breaker opens and stops the clock.
+            flow.cloud.trouble("sink", status=503, slow=0.2)
             self.send(flow, event(1))
             flow.expect_dead()
             self.assertGreater(len(flow.cloud.seen("sink")), 1)
@@ -128,9 +128,6 @@ class Relay(unittest.TestCase):
 
     def test_order_one_subject_waits_for_its_first_others_pass(self):
         with self.flow() as flow:
-            number = flow.cloud.trouble("sink", contains="number\":1", status=409, code="again",
-                                        body='{"error": "later"}', times=0)
-            flow.cloud.calm(number)
             flow.cloud.trouble("sink", contains="\"held\"", status=503)
             self.send(flow, event(1, subject="a", mark="held"), event(2, subject="a"),
                       event(3, subject="b"))
@@ -193,13 +190,6 @@ do = rest
             self.expect(flow, 1)
             self.expect(flow, 2, name="rest")
 
-    def test_loops_end_by_hops(self):
-        """A sink that feeds the source again is a chain; events of our own make none."""
-        with self.flow() as flow:
-            self.send(flow, event(1))
-            self.expect(flow, 1)
-            self.assertEqual(0, len(flow.letters()))
-
     def test_an_event_has_a_timeline(self):
         with self.flow() as flow:
             flow.cloud.trouble("sink", times=1, status=503)
@@ -234,7 +224,7 @@ do = out
 """
 
 
-class Windows(unittest.TestCase):
+class Sender(unittest.TestCase):
     def send(self, flow, *events):
         for each in events:
             self.assertEqual(202, flow.post("/in", each,
@@ -244,6 +234,8 @@ class Windows(unittest.TestCase):
         return [json.loads(e["body"]) for e in flow.cloud.seen("sink", "out")
                 if e["status"] == 200]
 
+
+class Windows(Sender):
     def test_a_firing_coalesce_makes_one_of_many_and_survives_a_restart(self):
         with Flow(self, WINDOWS % "coalesce = 700ms") as flow:
             self.send(flow, *(event(n) for n in range(3)))
@@ -267,6 +259,68 @@ class Windows(unittest.TestCase):
             flow.until("the firing", lambda: self.bodies(flow))
             flow.settled()
             self.assertEqual([{"count": "2", "who": "b"}], self.bodies(flow))
+
+
+
+SLOTS = """
+[source in]
+plugin = http-in
+
+[input left]
+on = order.left
+
+[input right]
+on = order.right
+%s
+
+[sink out]
+plugin = http
+url = ${env:CLOUD}/sink/out
+body = {"left": "{{ inputs.left.data.number }}", "right": "{{ inputs.right.data.number }}"}
+
+[rule both]
+inputs = left, right
+do = out
+"""
+
+
+class Slots(Sender):
+    def left(self, number):
+        return event(number, "order.left")
+
+    def right(self, number):
+        return event(number, "order.right")
+
+    def expect(self, flow, *pairs):
+        flow.until(f"{pairs}", lambda: len(self.bodies(flow)) >= len(pairs))
+        flow.settled()
+        self.assertEqual([{"left": str(a), "right": str(b)} for a, b in pairs],
+                         self.bodies(flow))
+
+    def test_slots_fire_when_all_are_filled_and_one_is_new_and_survive_a_restart(self):
+        with Flow(self, SLOTS % "") as flow:
+            self.send(flow, self.left(1))
+            flow.settled()
+            self.assertEqual([], self.bodies(flow))
+            flow.restart()
+            self.send(flow, self.right(2))
+            self.expect(flow, (1, 2))
+            self.send(flow, self.left(3))
+            self.expect(flow, (1, 2), (3, 2))
+
+    def test_slots_whose_text_changed_are_empty_again(self):
+        with Flow(self, SLOTS % "") as flow:
+            self.send(flow, self.left(1), self.right(2))
+            self.expect(flow, (1, 2))
+            flow.stop()
+            flow.configure(SLOTS % "where = data.number > 0")
+            flow.start()
+            self.send(flow, self.left(3))
+            flow.settled()
+            self.assertEqual(1, len(self.bodies(flow)))
+            self.assertIn("right", flow.log())
+            self.send(flow, self.right(4))
+            self.expect(flow, (1, 2), (3, 4))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""Plugins that misbehave: what the host makes of them."""
+
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from flow.flow import Flow
+from flow.router import PLUGINS, ROOT, Ended
+
+CONFIGURATION = """
+[source in]
+plugin = http-in
+
+[sink naughty]
+plugin = naughty
+timeout = 1s
+retry = 3s, 100ms..200ms
+order-by = none
+
+[sink out]
+plugin = http
+url = ${env:CLOUD}/sink/out
+
+[rule all]
+on = order.*
+do = naughty, out
+"""
+
+
+class Naughty(unittest.TestCase):
+    def flow(self, flags="", **how):
+        flow = Flow(self, CONFIGURATION, start=False, **how)
+        folder = flow.directory / "plugins"
+        folder.mkdir()
+        for name in ("http-in.so", "http.so"):
+            shutil.copy(pathlib.Path(PLUGINS) / name, folder)
+        subprocess.run(["gcc", "-std=gnu11", "-fPIC", "-shared", f"-I{ROOT}/include",
+                        f"-DNAUGHTY_FLAGS={flags}", str(ROOT / "tests/third-party/naughty.c"),
+                        "-o", str(folder / "naughty.so")], check=True)
+        flow.configure(CONFIGURATION, {"plugins": folder})
+        return flow
+
+    def send(self, flow, name, mood="", subject="a"):
+        self.assertEqual(202, flow.post("/in", {
+            "specversion": "1.0", "id": name, "source": "shop", "type": "order.placed",
+            "subject": subject, "data": {"mood": mood}},
+            {"Content-Type": "application/cloudevents+json"}))
+
+    def states(self, flow, name):
+        seq = next(e["seq"] for e in flow.events() if e["id"] == name)
+        shown = flow.lines("events", "show", str(seq))[0]
+        return {d["target"]: d["state"] for d in shown["deliveries"]}
+
+    def test_a_plugin_that_kills_the_process_makes_a_dead_letter_at_the_third_death(self):
+        with self.flow() as flow:
+            flow.start()
+            self.send(flow, "bad", "kill")
+            deaths = 0
+            while True:
+                try:
+                    flow.until("death or an end", lambda: flow.fail_if_ended() or flow.letters())
+                    break
+                except Ended:
+                    deaths += 1
+                    self.assertLessEqual(deaths, 3)
+                    flow.process = None
+                    self.start_though_it_may_die(flow)
+            self.assertEqual(3, deaths)
+            self.send(flow, "good")
+            flow.settled()
+            self.assertEqual("done", self.states(flow, "good")["naughty"])
+            self.assertEqual({"naughty": "dead", "out": "done"}, self.states(flow, "bad"))
+
+    @staticmethod
+    def start_though_it_may_die(flow):
+        try:
+            flow.start()
+        except Ended:
+            pass
+
+    def test_timeouts_a_forgotten_delivery_is_retried_then_dead_and_holds_up_nobody(self):
+        with self.flow() as flow:
+            flow.start()
+            self.send(flow, "bad", "forget")
+            self.send(flow, "good")
+            flow.expect_dead()
+            flow.settled()
+            self.assertEqual("done", self.states(flow, "good")["naughty"])
+
+    def test_a_second_finish_changes_nothing_and_is_logged(self):
+        with self.flow() as flow:
+            flow.start()
+            self.send(flow, "a", "twice")
+            flow.settled()
+            self.assertEqual("done", self.states(flow, "a")["naughty"])
+            self.assertIn("naughty", flow.log())
+
+    def test_a_call_that_holds_the_loop_is_named_in_a_warning(self):
+        with self.flow() as flow:
+            flow.start()
+            self.send(flow, "a", "block")
+            flow.settled()
+            self.assertRegex(flow.log(), r"naughty.*deliver|deliver.*naughty")
+
+    def test_a_blocking_plugin_has_a_thread_of_its_own(self):
+        with self.flow("| PM_BLOCKING") as flow:
+            flow.start()
+            for number in range(4):
+                self.send(flow, f"e{number}", "block", subject=f"s{number}")
+            flow.until("the others", lambda: len(flow.cloud.seen("sink", "out")) == 4)
+            self.assertNotEqual("done", self.states(flow, "e3")["naughty"])
+            flow.settled()
+            self.assertEqual("done", self.states(flow, "e3")["naughty"])
+
+
+if __name__ == "__main__":
+    unittest.main()
