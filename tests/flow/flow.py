@@ -19,6 +19,7 @@ from .router import SLOW, WEBHOOK_SECRET, Router
 from .standin import KEY_ID, SECRET
 from .waiting import until
 
+CLOUDEVENT = {"Content-Type": "application/cloudevents+json"}
 ENDED = {"done", "dead", "superseded", "dropped", "not started"}
 SECRETS = (SECRET, WEBHOOK_SECRET, "slack-secret-of-tests")
 
@@ -136,7 +137,17 @@ class Flow(Router):
         self.until("all deliveries to end", lambda: all(
             ENDED.issuperset(e["deliveries"]) for e in self.events()))
 
+    def bodies(self, name="out"):
+        """What a sink of the stand-in took, as JSON, in order."""
+        return [json.loads(e["body"]) for e in self.cloud.seen("sink", name)
+                if e["status"] == 200]
+
     # What arrives.
+
+    def receive(self, *events):
+        """CloudEvents at the source `in`, each accepted."""
+        for event in events:
+            self.test.assertEqual(202, self.post("/in", event, CLOUDEVENT))
 
     def github(self, event, payload, **how):
         """The status of a webhook as GitHub would send it."""

@@ -5,6 +5,7 @@ import unittest
 
 from flow.flow import Flow
 from flow.hooks import push_payload
+from flow.parts import rule, sink
 
 ITEMS = """
 [source items]
@@ -13,26 +14,14 @@ table = items
 poll = 250ms
 relist = 1s
 start = %s
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-
-[rule all]
-on = dynamodb.*
-do = out
-"""
+""" + sink() + rule("all", "dynamodb.*", "out")
 
 
 class Base(unittest.TestCase):
-    def bodies(self, flow):
-        return [json.loads(e["body"]) for e in flow.cloud.seen("sink", "out")
-                if e["status"] == 200]
-
     def expect_subjects(self, flow, *subjects):
-        flow.until(f"{subjects}", lambda: len(self.bodies(flow)) >= len(subjects))
+        flow.until(f"{subjects}", lambda: len(flow.bodies()) >= len(subjects))
         flow.settled()
-        self.assertEqual(sorted(subjects), sorted(b.get("subject", "") for b in self.bodies(flow)))
+        self.assertEqual(sorted(subjects), sorted(b.get("subject", "") for b in flow.bodies()))
 
 
 class DynamoStreams(Base):
@@ -75,10 +64,10 @@ class DynamoStreams(Base):
                     flow.cloud.streams.split(table="items")
                     flow.cloud.put_item("items", id=name, n=3)
             flow.start()
-            flow.until("all records", lambda: len(self.bodies(flow)) >= 26)
+            flow.until("all records", lambda: len(flow.bodies()) >= 26)
             flow.settled()
             for name in names:
-                seen = [b["data"]["new"]["n"] for b in self.bodies(flow) if b["subject"] == name]
+                seen = [b["data"]["new"]["n"] for b in flow.bodies() if b["subject"] == name]
                 self.assertEqual(sorted(seen), seen)
 
     def test_a_shard_split_while_running_is_followed(self):
@@ -115,7 +104,7 @@ class DynamoStreams(Base):
             flow.cloud.streams.trim(table="items", keep=1)
             flow.start()
             flow.expect_events("dynamodb.stream.gap")
-            flow.until("e", lambda: any(b.get("subject") == "e" for b in self.bodies(flow)))
+            flow.until("e", lambda: any(b.get("subject") == "e" for b in flow.bodies()))
 
     def test_a_toggled_stream_is_found_again(self):
         with self.flow(items="a") as flow:
@@ -132,7 +121,7 @@ class DynamoStreams(Base):
                 "eventID": "strange", "eventName": "MODIFY",
                 "dynamodb": {"Keys": {"id": {"S": "x"}}, "NewImage": {"id": {"Q": "?"}}}})
             flow.cloud.put_item("items", id="b")
-            flow.until("b", lambda: any(b.get("subject") == "b" for b in self.bodies(flow)))
+            flow.until("b", lambda: any(b.get("subject") == "b" for b in flow.bodies()))
             letter = flow.expect_dead()[0]
             self.assertIn("shardId", json.dumps(letter) + flow.cli("dlq", "show",
                                                                    letter["id"]).stdout)
@@ -162,15 +151,7 @@ plugin = s3
 bucket = site
 poll = 100ms
 %s
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-
-[rule all]
-on = s3.*
-do = out
-"""
+""" + sink() + rule("all", "s3.*", "out")
 QUEUE = "queue = https://sqs.eu-west-1.amazonaws.com/123456789012/changes"
 
 
@@ -184,12 +165,12 @@ class Objects(Base):
         with self.flow("keys = a.json, b.json") as flow:
             flow.cloud.s3.put(bucket="site", key="a.json", body="1")
             flow.start()
-            flow.until("the first", lambda: len(self.bodies(flow)) == 1)
-            self.assertTrue(self.bodies(flow)[0]["data"]["first"])
+            flow.until("the first", lambda: len(flow.bodies()) == 1)
+            self.assertTrue(flow.bodies()[0]["data"]["first"])
             flow.until("a 304", lambda: any(e["status"] == 304 for e in flow.cloud.seen("s3")))
             version = flow.cloud.s3.put(bucket="site", key="a.json", body="2")
-            flow.until("the second", lambda: len(self.bodies(flow)) == 2)
-            data = self.bodies(flow)[1]["data"]
+            flow.until("the second", lambda: len(flow.bodies()) == 2)
+            data = flow.bodies()[1]["data"]
             self.assertEqual(("site", "a.json", version, False),
                              (data["bucket"], data["key"], data["version-id"], data["first"]))
             flow.cloud.s3.delete(bucket="site", key="a.json")
@@ -202,9 +183,9 @@ class Objects(Base):
                 flow.cloud.s3.put(bucket="site", key=f"x/{name} ü.json", body=name)
             flow.cloud.s3.put(bucket="site", key="y/other", body="")
             flow.start()
-            flow.until("all", lambda: len(self.bodies(flow)) >= 5)
+            flow.until("all", lambda: len(flow.bodies()) >= 5)
             flow.settled()
-            keys = sorted(b["data"]["key"] for b in self.bodies(flow))
+            keys = sorted(b["data"]["key"] for b in flow.bodies())
             self.assertEqual([f"x/{name} ü.json" for name in "abcde"], keys)
 
     def queued(self, form):
@@ -213,8 +194,8 @@ class Objects(Base):
             flow.cloud.s3.notify(name="site", queue="changes", form=form)
             flow.start()
             version = flow.cloud.s3.put(bucket="site", key="a b+c.json", body="1")
-            flow.until("the event", lambda: self.bodies(flow))
-            data = self.bodies(flow)[0]["data"]
+            flow.until("the event", lambda: flow.bodies())
+            data = flow.bodies()[0]["data"]
             self.assertEqual(("a b+c.json", version), (data["key"], data["version-id"]))
             flow.until("an empty queue", lambda: flow.cloud.sqs.left(name="changes") == 0)
 
@@ -234,7 +215,7 @@ class Objects(Base):
             flow.start()
             flow.cloud.sqs.send(name="changes", body="not JSON at all")
             flow.cloud.s3.put(bucket="site", key="a", body="1")
-            flow.until("the event", lambda: self.bodies(flow))
+            flow.until("the event", lambda: flow.bodies())
 
     def test_a_bucket_in_another_region_is_found(self):
         for answer in (301, 400, 307):
@@ -242,7 +223,7 @@ class Objects(Base):
                     self.flow("keys = a", region="us-west-2", elsewhere=answer) as flow:
                 flow.cloud.s3.put(bucket="site", key="a", body="1")
                 flow.start()
-                flow.until("the event", lambda: self.bodies(flow))
+                flow.until("the event", lambda: flow.bodies())
 
 
 REPOSITORY = """
@@ -253,15 +234,7 @@ repository = acme/site
 branches = main, release-*
 secret = ${credential:github-webhook}
 sweep = 1s
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-
-[rule all]
-on = github.*
-do = out
-"""
+""" + sink() + rule("all", "github.*", "out")
 
 
 class Repository(Base):
@@ -272,7 +245,7 @@ class Repository(Base):
         return flow
 
     def heads(self, flow):
-        return [b["data"]["after"] for b in self.bodies(flow) if b["type"] == "github.push"]
+        return [b["data"]["after"] for b in flow.bodies() if b["type"] == "github.push"]
 
     def push(self, flow, **how):
         return flow.push(path="/repo", **how)

@@ -8,8 +8,9 @@ import socket
 import sqlite3
 import unittest
 
-from flow.flow import Flow
+from flow.flow import CLOUDEVENT, Flow
 from flow.hooks import signature
+from flow.parts import IN, event, rule, sink
 from flow.router import PLUGINS, SLOW
 
 HOOKS = """
@@ -18,25 +19,7 @@ plugin = github
 api = ${env:GITHUB_API}
 repository = acme/site
 secret = ${credential:github-webhook}, ${env:OLD_SECRET}
-
-[source in]
-plugin = http-in
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-body = {"n": "{{ data.n }}"}
-retry = 1m, 50ms..200ms
-
-[rule all]
-on = order.*
-do = out
-"""
-CLOUDEVENT = {"Content-Type": "application/cloudevents+json"}
-
-
-def event(data, kind="order.placed", name="e1"):
-    return {"specversion": "1.0", "id": name, "source": "shop", "type": kind, "data": data}
+""" + IN + sink(more='body = {"n": "{{ data.n }}"}') + rule("all", "order.*", "out")
 
 
 class Incoming(unittest.TestCase):
@@ -115,7 +98,7 @@ class Incoming(unittest.TestCase):
             % deep.encode())[0])
 
     def test_an_event_over_a_megabyte_is_refused(self):
-        big = json.dumps(event({"x": "x" * (1024 * 1024 + 10)})).encode()
+        big = json.dumps(event(x="x" * (1024 * 1024 + 10))).encode()
         self.assertIn(self.intake(big)[0], (400, 413))
 
     def test_an_empty_body_is_400(self):
@@ -150,15 +133,12 @@ class Templates(unittest.TestCase):
         with Flow(self, HOOKS, environment={"OLD_SECRET": "x"}, start=False) as flow:
             flow.cloud.github.repository(name="acme/site")
             flow.start()
-            self.assertEqual(202, flow.post("/in", event({"m": 1}), CLOUDEVENT))
+            flow.receive(event())
             self.assertIn("data.n", flow.expect_dead()[0]["why"])
             self.assertEqual([], flow.cloud.seen("sink"))
 
 
-METADATA = """
-[source in]
-plugin = http-in
-
+METADATA = IN + """
 [action write]
 plugin = s3-metadata-writer
 bucket = site
@@ -178,19 +158,7 @@ api = ${env:CLOUD}/slack/api
 channel = "#site"
 text = {{ data.n }}
 retry = 1m, 50ms..200ms
-
-[rule write]
-on = order.write
-do = write
-
-[rule refresh]
-on = order.refresh
-do = refresh
-
-[rule tell]
-on = order.tell
-do = tell
-"""
+""" + "".join(rule(name, f"order.{name}", name) for name in ("write", "refresh", "tell"))
 BOMB = ('<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">'
         + "".join(f'<!ENTITY {chr(98 + i)} "{("&" + chr(97 + i) + ";") * 10}">' for i in range(9))
         + "]><DistributionList><Marker>&j;</Marker></DistributionList>")
@@ -210,7 +178,7 @@ class AnswersFromOutside(unittest.TestCase):
         with self.flow() as flow:
             flow.cloud.trouble(service, operation=operation, times=1, **trouble)
             flow.start()
-            flow.post("/in", event({"n": "1"}, "order." + kind), CLOUDEVENT)
+            flow.receive(event(kind="order." + kind, n="1"))
             flow.until("the trouble", lambda: flow.cloud.seen(service, operation))
             flow.settled()
             return flow.letters(), len(flow.cloud.seen(service, operation))
@@ -301,22 +269,9 @@ class Plugins(unittest.TestCase):
 
 
 class DamagedJournal(unittest.TestCase):
-    RELAY = """
-[source in]
-plugin = http-in
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-
-[rule all]
-on = order.*
-do = out
-"""
-
     def test_a_damaged_journal_is_set_aside_and_told(self):
-        with Flow(self, self.RELAY) as flow:
-            flow.post("/in", event({"n": 1}), CLOUDEVENT)
+        with Flow(self, IN + sink() + rule("all", "order.*", "out")) as flow:
+            flow.receive(event(1))
             flow.until("delivery", lambda: flow.cloud.seen("sink"))
             flow.stop()
             journal = max((flow.directory / "state").iterdir(), key=lambda p: p.stat().st_size)
@@ -324,7 +279,7 @@ do = out
             flow.start(ready=False)
             flow.until("the event", lambda: "pointsman.journal.damaged" in
                        flow.cli("events", "list").stdout)
-            flow.post("/in", event({"n": 2}, name="e2"), CLOUDEVENT)
+            flow.receive(event(2))
             flow.until("delivery", lambda: len(flow.cloud.seen("sink")) >= 2)
 
 

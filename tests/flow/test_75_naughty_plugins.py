@@ -6,26 +6,16 @@ import subprocess
 import unittest
 
 from flow.flow import Flow
+from flow.parts import IN, event, rule, sink
 from flow.router import PLUGINS, ROOT, Ended
 
-CONFIGURATION = """
-[source in]
-plugin = http-in
-
+CONFIGURATION = IN + sink() + """
 [sink naughty]
 plugin = naughty
 timeout = 1s
 retry = 3s, 100ms..200ms
 order-by = none
-
-[sink out]
-plugin = http
-url = ${env:CLOUD}/sink/out
-
-[rule all]
-on = order.*
-do = naughty, out
-"""
+""" + rule("all", "order.*", "naughty, out")
 
 
 class Naughty(unittest.TestCase):
@@ -41,12 +31,6 @@ class Naughty(unittest.TestCase):
         flow.configure(CONFIGURATION, {"plugins": folder})
         return flow
 
-    def send(self, flow, name, mood="", subject="a"):
-        self.assertEqual(202, flow.post("/in", {
-            "specversion": "1.0", "id": name, "source": "shop", "type": "order.placed",
-            "subject": subject, "data": {"mood": mood}},
-            {"Content-Type": "application/cloudevents+json"}))
-
     def states(self, flow, name):
         seq = next(e["seq"] for e in flow.events() if e["id"] == name)
         shown = flow.lines("events", "show", str(seq))[0]
@@ -55,7 +39,7 @@ class Naughty(unittest.TestCase):
     def test_a_plugin_that_kills_the_process_makes_a_dead_letter_at_the_third_death(self):
         with self.flow() as flow:
             flow.start()
-            self.send(flow, "bad", "kill")
+            flow.receive(event(1, mood="kill"))
             deaths = 0
             while True:
                 try:
@@ -67,10 +51,10 @@ class Naughty(unittest.TestCase):
                     flow.process = None
                     self.start_though_it_may_die(flow)
             self.assertEqual(3, deaths)
-            self.send(flow, "good")
+            flow.receive(event(2))
             flow.settled()
-            self.assertEqual("done", self.states(flow, "good")["naughty"])
-            self.assertEqual({"naughty": "dead", "out": "done"}, self.states(flow, "bad"))
+            self.assertEqual("done", self.states(flow, "e2")["naughty"])
+            self.assertEqual({"naughty": "dead", "out": "done"}, self.states(flow, "e1"))
 
     @staticmethod
     def start_though_it_may_die(flow):
@@ -82,32 +66,31 @@ class Naughty(unittest.TestCase):
     def test_timeouts_a_forgotten_delivery_is_retried_then_dead_and_holds_up_nobody(self):
         with self.flow() as flow:
             flow.start()
-            self.send(flow, "bad", "forget")
-            self.send(flow, "good")
+            flow.receive(event(1, mood="forget"))
+            flow.receive(event(2))
             flow.expect_dead()
             flow.settled()
-            self.assertEqual("done", self.states(flow, "good")["naughty"])
+            self.assertEqual("done", self.states(flow, "e2")["naughty"])
 
     def test_a_second_finish_changes_nothing_and_is_logged(self):
         with self.flow() as flow:
             flow.start()
-            self.send(flow, "a", "twice")
+            flow.receive(event(1, mood="twice"))
             flow.settled()
-            self.assertEqual("done", self.states(flow, "a")["naughty"])
+            self.assertEqual("done", self.states(flow, "e1")["naughty"])
             self.assertIn("naughty", flow.log())
 
     def test_a_call_that_holds_the_loop_is_named_in_a_warning(self):
         with self.flow() as flow:
             flow.start()
-            self.send(flow, "a", "block")
+            flow.receive(event(1, mood="block"))
             flow.settled()
             self.assertRegex(flow.log(), r"naughty.*deliver|deliver.*naughty")
 
     def test_a_blocking_plugin_has_a_thread_of_its_own(self):
         with self.flow("| PM_BLOCKING") as flow:
             flow.start()
-            for number in range(4):
-                self.send(flow, f"e{number}", "block", subject=f"s{number}")
+            flow.receive(*(event(n, subject=f"s{n}", mood="block") for n in range(4)))
             flow.until("the others", lambda: len(flow.cloud.seen("sink", "out")) == 4)
             self.assertNotEqual("done", self.states(flow, "e3")["naughty"])
             flow.settled()
