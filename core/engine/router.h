@@ -6,6 +6,9 @@
  * state (slots, windows, counts) changes only by router_apply() of what a routing said, so
  * that explaining, testing and replaying feed the same function and keep or throw away
  * what it says.
+ *
+ * What is due is fired before an event that comes later is routed: call route_deadline()
+ * first.  An event whose `group-by` value is absent belongs to the group "".
  */
 #ifndef POINTSMAN_ENGINE_ROUTER_H
 #define POINTSMAN_ENGINE_ROUTER_H
@@ -15,7 +18,12 @@
 #include "event/event.h"
 #include "rules/ruleset.h"
 
-struct plan; /* a configuration's rules, compiled; immutable */
+#define FIRING_MAX_EVENTS 1000 /* a window closes early at either */
+#define FIRING_MAX_WINDOW (1024 * 1024)
+#define FIRING_MAX_BYTES  (16 * 1024 * 1024) /* of a payload */
+
+struct cell; /* cell.h */
+struct plan; /* a configuration's rules, compiled; immutable; `config` must outlive it */
 
 /* Numbers for names: names_number() in a daemon, any numbering in a test. */
 struct plan_numbers {
@@ -23,7 +31,7 @@ struct plan_numbers {
 	void *arg;
 };
 struct plan *plan_new(const struct config *config, uint32_t generation,
-                      const struct plan_numbers *numbers, struct err *err);
+		      const struct plan_numbers *numbers, struct err *err);
 void plan_free(struct plan *p);
 
 struct router_state; /* slots, windows and counts of all rules and groups */
@@ -31,21 +39,22 @@ struct router_state; /* slots, windows and counts of all rules and groups */
 struct router_state *router_state_new(void);
 void router_state_free(struct router_state *s);
 
-struct firing { /* a rule with inputs, coalesce or count fires */
-	uint32_t rule;         /* index in the configuration */
-	char *group;           /* value of group-by, or "" */
+struct firing {        /* a rule with inputs, coalesce or count fires */
+	uint32_t rule; /* index in the configuration */
+	char *group;   /* value of group-by, or "" */
 	struct member {
 		const char *input; /* its name, or NULL in a window; belongs to the plan */
 		uint64_t seq;
-	} *members;            /* inputs in their order in `inputs`; windows oldest first */
+	} * members; /* inputs in their order in `inputs`; windows oldest first */
 	size_t n;
-	uint64_t newest;       /* seq of the newest member */
-	uint64_t number;       /* counts the firings of the rule and group, from 1 */
+	uint64_t newest; /* seq of the newest member */
+	uint64_t number; /* grows with each firing of the rule and group, and is never
+			    used again, even for a group given up: the newest's seq */
 };
 
-struct cell_change { /* the new state of one rule and group, or of its absence */
-	char *key;   /* stable text: what it is stored under */
-	char *value; /* its JSON, or NULL: gone */
+struct cell_change {       /* the new state of one rule and group, or of its absence */
+	char *key;         /* stable text: what it is stored under */
+	struct cell *cell; /* NULL: gone */
 };
 
 struct outcome {
@@ -55,34 +64,53 @@ struct outcome {
 	size_t nfirings;
 	struct cell_change *changes;
 	size_t nchanges;
-	struct { uint32_t rule; char *group; } *dropped; /* groups given up: over `groups` */
+	struct group_dropped {
+		uint32_t rule; /* index */
+		char *group;
+	} * dropped; /* groups given up: over `groups` */
 	size_t ndropped;
-	struct buf decided; /* verdicts, JSON: [{"rule":"release","input":"repo","matched":true},
-	                       {"rule":"x","failed":["where",0]}, ..] of rules whose on and from
-	                       matched; kept with the event */
+	/* Verdicts, kept with the event, as JSON; empty if there are none:
+	 *   {"rule":"release","input":"repo","group":"g","matched":true}
+	 * and in it "taken":[targets another rule had already], "spared":[targets the event is
+	 * about]; and of rules that fit by type and instance but failed later:
+	 *   {"rule":"x","failed":["where",0,"absent"]}
+	 * the condition (a leaf of `where` by its number, or ["changed"]) and, if that is why,
+	 * "absent" or "type".  The latter are left out when there are over PLAN_EXPLAINED
+	 * conditions to tell of. */
+	struct buf decided;
 };
+#define PLAN_EXPLAINED 256
 void outcome_clear(struct outcome *o);
 
 /* `ev` is accepted (seq and at set).  A firing's own event is routed with `fired` naming it:
  * the rule's targets become duties, besides what other rules make of the event. */
 void route_event(const struct plan *p, const struct router_state *s, const struct event *ev,
-                 const struct firing *fired, struct outcome *out);
+		 const struct firing *fired, struct outcome *out);
 void route_deadline(const struct plan *p, const struct router_state *s, int64_t at,
-                    struct outcome *out);
-int64_t router_next_deadline(const struct plan *p, const struct router_state *s); /* INT64_MAX: none */
+		    struct outcome *out);
+int64_t router_next_deadline(const struct plan *p,
+			     const struct router_state *s); /* INT64_MAX: none */
 
-/* Take over what a routing said.  Also used to load: key and value as stored; cells of rules
- * or with slots the plan does not know any more are dropped (names in *lost). */
-void router_apply(struct router_state *s, const struct plan *p, const struct cell_change *changes,
-                  size_t n);
-/* The lowest event seq any open window or slot still refers to; UINT64_MAX: none.  And is
- * this one referred to? */
-uint64_t router_floor(const struct router_state *s);
-bool router_holds(const struct router_state *s, uint64_t seq);
+/* Take over what a routing said: the cells move from `o` to `s`. */
+void router_apply(struct router_state *s, struct outcome *o);
 
-/* The payload of the firing's event, its members given in the same order. */
+/* A cell as stored.  False if nothing of it fits the plan any more.  What was emptied (a
+ * rule that is gone, a slot whose text changed) is said in *lost, if not NULL, one line
+ * each; the cell as it then is should be stored again. */
+bool router_load(struct router_state *s, const struct plan *p, const char *key, const char *text,
+		 size_t len, struct buf *lost);
+/* The text to store under `key`; false if there is no such cell. */
+bool router_cell(const struct router_state *s, const char *key, struct buf *out);
+
+/* The events that open windows, counts and slots still refer to, ascending; the caller
+ * frees. */
+uint64_t *router_held(const struct router_state *s, size_t *n);
+
+/* The payload of the firing's event, its members given in the same order; NULL: lost.  May
+ * be larger than EVENT_MAX_BYTES: up to FIRING_MAX_BYTES, beyond which the oldest members
+ * are without their data. */
 void firing_payload(const struct plan *p, const struct firing *f, struct event *const *members,
-                    struct buf *out);
+		    struct buf *out);
 const char *plan_rule_name(const struct plan *p, uint32_t rule);
 
 #endif

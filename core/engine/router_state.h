@@ -1,0 +1,18 @@
+/*
+ * router_state - the inside of router.h's struct router_state, for router.c and route.c.
+ */
+#ifndef POINTSMAN_ENGINE_ROUTER_STATE_H
+#define POINTSMAN_ENGINE_ROUTER_STATE_H
+
+#include "base/map.h"
+#include "engine/plan.h"
+
+struct router_state {
+	struct map cells; /* by cell_key() */
+};
+
+/* When time alone changes the cell: a quiet period is over, a slot or a member of a count
+ * too old; INT64_MAX: never. */
+int64_t cell_due(const struct cell *c, const struct rule_config *r);
+
+#endif
