@@ -96,17 +96,24 @@ void json_string_plain(const char *raw, size_t len, struct buf *out)
 	}
 }
 
+/* No copy is made, because names are compared for each event. */
 bool json_string_is(const char *raw, size_t raw_len, const char *plain, size_t len)
 {
-	struct buf text = {0};
-	bool same;
+	char c[4];
+	size_t took, n;
+	uint32_t cp;
 
 	if (!memchr(raw, '\\', raw_len))
 		return raw_len == len && memcmp(raw, plain, len) == 0;
-	if (raw_len < len)
-		return false;
-	json_string_plain(raw, raw_len, &text);
-	same = text.len == len && memcmp(buf_text(&text), plain, len) == 0;
-	buf_free(&text);
-	return same;
+	for (; raw_len > 0; raw += took, raw_len -= took, plain += n, len -= n) {
+		took = *raw == '\\' ? json_escape_read(raw, raw_len, &cp) : 0;
+		n = took ? utf8_write(cp, c) : 1;
+		if (!took) {
+			c[0] = *raw;
+			took = 1;
+		}
+		if (n > len || memcmp(c, plain, n) != 0)
+			return false;
+	}
+	return len == 0;
 }

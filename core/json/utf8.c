@@ -52,16 +52,22 @@ size_t utf8_read(const char *text, size_t len, uint32_t *cp)
 	return p[0] < 0xf8 ? four(p, len, cp) : 0;
 }
 
+size_t utf8_write(uint32_t cp, char out[4])
+{
+	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
+
+	for (size_t i = n - 1; i > 0; i--, cp >>= 6)
+		out[i] = (char)(0x80 | (cp & 0x3f));
+	out[0] = (char)(lead[n] | cp);
+	return n;
+}
+
 void utf8_add(struct buf *out, uint32_t cp)
 {
 	char c[4];
-	size_t n = cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-	static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
 
-	for (size_t i = n - 1; i > 0; i--, cp >>= 6)
-		c[i] = (char)(0x80 | (cp & 0x3f));
-	c[0] = (char)(lead[n] | cp);
-	buf_add(out, c, n);
+	buf_add(out, c, utf8_write(cp, c));
 }
 
 bool utf8_valid(const char *text, size_t len)

@@ -8,6 +8,12 @@
  *           [ "not" ] ( "in" | "like" | "contains" | "starts" | "ends" | "matches" ) ;
  *   value = string | number | "true" | "false" | "null" | "[" value { "," value } "]" | path ;
  *
+ * Paths begin with type, source, subject, time, id, instance or data; inside any (..) they
+ * begin at the element.  A list stands to the right of `in`, and of the operators on text
+ * (like contains starts ends matches ieq within), where any of its members will do; like,
+ * matches and within take no path.  A bracket, `not` and `any` nest 64 deep, and an
+ * expression has at most 1,024 tests.
+ *
  * Parsing gives a tree; what evaluates it is ruleset.h.
  */
 #ifndef POINTSMAN_RULES_EXPR_H
@@ -64,7 +70,8 @@ struct expr {
 	size_t at, end;      /* where in the source text this condition stands */
 	struct expr **parts; /* of OR, AND, NOT (one), ANY (one) */
 	size_t nparts;
-	struct path path; /* of ANY and TEST */
+	struct path path;  /* of ANY and TEST */
+	struct path whole; /* of ANY: from the top, through the `any` around it */
 	enum expr_op op;
 	bool negated; /* "not like": not (like) and the field exists */
 	struct expr_value value;
@@ -74,14 +81,15 @@ struct expr {
 /* NULL with *err saying what is wrong and what would be right, and the offset in *at. */
 struct expr *expr_parse(const char *text, size_t *at, struct err *err);
 void expr_free(struct expr *e);
-/* Every path used; `any` prefixes put in front.  Returns how many there are; fills the
- * i-th, whose memory belongs to `e`.  With the operator and literal, for type checks. */
+/* Every path used: those tested, with operator and literal, for type checks; those on the
+ * right side and after `any`, as if asked whether they exist.  Returns how many there are
+ * and fills in the i-th, whose memory belongs to `e`. */
 struct expr_use {
-	const struct path *prefix; /* of the enclosing `any`, or NULL */
+	const struct path *prefix; /* the whole path of the enclosing `any`, or NULL */
 	const struct path *path;
 	enum expr_op op;
 	const struct expr_value *value; /* or NULL */
-	size_t at;
+	size_t at;                      /* of the test or `any` it stands in */
 };
 size_t expr_uses(const struct expr *e, size_t i, struct expr_use *use);
 
