@@ -1,9 +1,10 @@
 /*
  * dedupe - was this (instance, source, id) accepted before?
  *
- * Remembers for `age` or the last `max` ids, apart from history.  Recent ids are in memory
- * and found again from the events' own rows after a crash; older ones in sorted runs in the
- * journal, each with a filter in memory, so that an id that is new costs no read and no
+ * Remembers for `age` or the last `max` ids, whichever is less, apart from history.
+ * Ids are forgotten a run at a time, so up to an eighth more than `max` may be known.  Recent ids
+ * are in memory and found again from the events' own rows after a crash; older ones in sorted runs
+ * in the journal, each with a filter in memory, so that an id that is new costs no read and no
  * write of its own.
  *
  * Used inside the journal's transaction; after a rollback call dedupe_reload().
@@ -18,10 +19,12 @@ struct dedupe;
 struct dedupe *dedupe_load(struct journal *j, int64_t age_ms, int64_t max_ids, struct err *err);
 void dedupe_free(struct dedupe *d);
 enum journal_status dedupe_reload(struct dedupe *d, struct err *err);
+void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids);
 
-/* *seq: the earlier event's number, or 0 if there is none. */
+/* *seq: the earlier event's number, or 0 if there is none younger than `age`; ev->at is the
+ * time of asking. */
 enum journal_status dedupe_find(struct dedupe *d, const struct event *ev, uint64_t *seq,
-                                struct err *err);
+				struct err *err);
 /* Remember an event just added.  May write a run. */
 enum journal_status dedupe_add(struct dedupe *d, const struct event *ev, struct err *err);
 /* Forget runs that are over age or count; also makes the ids of events about to be pruned

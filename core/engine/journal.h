@@ -70,6 +70,7 @@ void journal_event_clear(struct journal_event *row);
 
 enum journal_status journal_add(struct journal *j, const struct journal_event *row,
 				struct err *err);
+/* A repeat came; nothing happens if the event is no longer there. */
 enum journal_status journal_seen_again(struct journal *j, uint64_t seq, int64_t at,
 				       struct err *err);
 enum journal_status journal_event(struct journal *j, uint64_t seq, struct journal_event *out,
@@ -79,6 +80,16 @@ enum journal_status journal_event(struct journal *j, uint64_t seq, struct journa
 typedef bool journal_event_fn(const struct journal_event *row, void *arg);
 enum journal_status journal_events(struct journal *j, uint64_t from, bool backwards, size_t limit,
 				   journal_event_fn *fn, void *arg, struct err *err);
+/* What dedupe needs of every event with seq > after, in order. */
+struct journal_id {
+	uint64_t seq;
+	int64_t at;
+	const char *instance, *source, *id, *type; /* good until `fn` returns */
+	size_t bytes;                              /* of its payload */
+};
+typedef bool journal_id_fn(const struct journal_id *row, void *arg); /* no other call */
+enum journal_status journal_ids(struct journal *j, uint64_t after, journal_id_fn *fn, void *arg,
+				struct err *err);
 /* Effects: events whose cause is `seq`. */
 enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_event_fn *fn,
 				    void *arg, struct err *err);

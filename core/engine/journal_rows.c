@@ -249,6 +249,31 @@ enum journal_status journal_events(struct journal *j, uint64_t from, bool backwa
 			   arg, err);
 }
 
+enum journal_status journal_ids(struct journal *j, uint64_t after, journal_id_fn *fn, void *arg,
+				struct err *err)
+{
+	sqlite3_stmt *s = journal_statement(j, SQL_EVENT_IDS);
+	enum journal_status status;
+	bool go_on = true;
+
+	bind_number(s, 1, after);
+	while (go_on && (status = journal_step(j, s, err)) == JOURNAL_OK) {
+		struct journal_id row = {
+			.seq = column_number(s, 0),
+			.at = sqlite3_column_int64(s, 1),
+			.instance = column_needed(s, 2),
+			.source = column_needed(s, 3),
+			.id = column_needed(s, 4),
+			.type = column_needed(s, 5),
+			.bytes = (size_t)sqlite3_column_int64(s, 6),
+		};
+
+		go_on = fn(&row, arg);
+	}
+	sqlite3_reset(s);
+	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
+}
+
 enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_event_fn *fn,
 				    void *arg, struct err *err)
 {

@@ -51,10 +51,13 @@ static const char *const sql[SQL_COUNT] = {
 				   " ORDER BY seq LIMIT 1",
 	[SQL_EVENT_DUTIES] =
 		"SELECT seq, at, duties FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",
+	[SQL_EVENT_IDS] = "SELECT seq, at, instance, source, id, type, length(data) FROM event"
+			  " WHERE seq > ?1 ORDER BY seq",
 	[SQL_EVENT_FIRST] = "SELECT min(seq) FROM event",
 	[SQL_EVENT_LAST] = "SELECT max(seq) FROM event",
 	[SQL_EVENT_DELETE] = "DELETE FROM event WHERE seq = ?1",
-	[SQL_SEEN_ADD] = "INSERT INTO seen(seq, times, at) VALUES(?1, 1, ?2) ON CONFLICT(seq)"
+	[SQL_SEEN_ADD] = "INSERT INTO seen(seq, times, at) SELECT ?1, 1, ?2"
+			 " WHERE EXISTS(SELECT 1 FROM event WHERE seq = ?1) ON CONFLICT(seq)"
 			 " DO UPDATE SET times = times + 1, at = excluded.at",
 	[SQL_SEEN_PUT] = "INSERT OR REPLACE INTO seen(seq, at, times) VALUES(?1, ?2, ?3)",
 	[SQL_SEEN_GET] = "SELECT times, at FROM seen WHERE seq = ?1",
