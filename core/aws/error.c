@@ -204,6 +204,9 @@ static void on_end(void *arg, const char *name)
 			set_name(r->error, buf_text(&r->text));
 		else if (strcmp(name, "Message") == 0)
 			set_message(r->error, buf_text(&r->text));
+		else if (strcmp(name, "Region") == 0)
+			snprintf(r->error->region, sizeof r->error->region, "%s",
+				 buf_text(&r->text));
 	}
 	if (r->depth == r->error_depth)
 		XML_StopParser(r->parser, XML_FALSE);

@@ -30,6 +30,7 @@ enum aws_verdict {
 struct aws_error {
 	char name[128];    /* "ConditionalCheckFailedException", "NoSuchKey", or "" */
 	char message[256]; /* or "" */
+	char region[32];   /* S3: where the bucket is, or "" */
 	bool down;         /* AWS_AGAIN because the target is down, not because of us */
 };
 

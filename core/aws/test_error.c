@@ -148,6 +148,18 @@ static void an_error_inside_200_is_one_of_the_server(void **state)
 	assert_int_equal(read_body(200, "{\"__type\":\"X\"}", &e), AWS_OK);
 }
 
+static void the_region_of_a_bucket_is_told(void **state)
+{
+	struct aws_error e;
+
+	(void)state;
+	read_body(400,
+		  "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></"
+		  "Error>",
+		  &e);
+	assert_string_equal(e.region, "eu-west-1");
+}
+
 static void an_entity_bomb_is_not_unfolded(void **state)
 {
 	static const char bomb[] =
@@ -210,6 +222,7 @@ int main(void)
 		cmocka_unit_test(the_name_is_found_in_every_form),
 		cmocka_unit_test(the_verdict_follows_name_and_status),
 		cmocka_unit_test(an_error_inside_200_is_one_of_the_server),
+		cmocka_unit_test(the_region_of_a_bucket_is_told),
 		cmocka_unit_test(an_entity_bomb_is_not_unfolded),
 		cmocka_unit_test(huge_names_and_messages_are_cut_between_characters),
 		cmocka_unit_test(depth_and_size_are_bounded),

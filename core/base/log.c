@@ -151,6 +151,33 @@ void log_secret(const char *value)
 	pthread_mutex_unlock(&state.lock);
 }
 
+static void unlearn(const char *value)
+{
+	for (size_t i = 0; i < state.nsecrets; i++) {
+		if (strcmp(state.secrets[i].data, value) != 0)
+			continue;
+		buf_free(&state.secrets[i]);
+		state.nsecrets--;
+		memmove(&state.secrets[i], &state.secrets[i + 1],
+			(state.nsecrets - i) * sizeof *state.secrets);
+		return;
+	}
+}
+
+void log_forget(const char *value)
+{
+	struct buf json = {0};
+
+	if (!value)
+		return;
+	buf_json_escaped(&json, value, strlen(value));
+	pthread_mutex_lock(&state.lock);
+	unlearn(value);
+	unlearn(buf_text(&json));
+	pthread_mutex_unlock(&state.lock);
+	buf_free(&json);
+}
+
 static void mask_one(struct buf *b, const struct buf *secret)
 {
 	struct buf out = {0};

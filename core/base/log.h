@@ -32,6 +32,8 @@ void log_vline(enum log_level level, const char *fmt, va_list ap)
 /* From now on `value` is never printed.  Values under 4 bytes are too common to mask and
  * are ignored. */
 void log_secret(const char *value);
+/* `value` is no secret any more: it was replaced by another. */
+void log_forget(const char *value);
 /* Replace every known secret in `b`. */
 void log_mask(struct buf *b);
 /* Tests: lines go to `sink` instead of standard error; NULL restores. */

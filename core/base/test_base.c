@@ -334,6 +334,12 @@ static void a_secret_never_reaches_a_line(void **state)
 	assert_string_equal(buf_text(&b), "******");
 	buf_free(&b);
 	log_mask(&b);
+	log_forget("hunter22-longer");
+	log_forget("say \"friend\"");
+	log_forget("never known");
+	log_forget(NULL);
+	log_warn("tried hunter22-longer with \\\"friend\\\"");
+	assert_string_equal(l.last, "tried ***-longer with \\\"friend\\\"");
 	log_capture(NULL, NULL);
 }
 

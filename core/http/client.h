@@ -71,6 +71,8 @@ struct http_client *http_client_new(struct event_base *loop,
 /* Percent-encode all but the unreserved characters of RFC 3986; `keep` lists more that
  * stay ("/"). */
 void http_encode(struct buf *out, const char *text, size_t len, const char *keep);
+/* An HTTP date as milliseconds since 1970 UTC; -1 if it is none. */
+int64_t http_date(const char *value);
 /* The seconds or the date of a Retry-After header, as milliseconds from `now_wall`;
  * -1 if it is neither. */
 int64_t http_retry_after(const char *value, int64_t now_wall);

@@ -38,6 +38,14 @@ void http_encode(struct buf *out, const char *text, size_t len, const char *keep
 	}
 }
 
+/* curl_getdate() would take "-5" for a day. */
+int64_t http_date(const char *value)
+{
+	int64_t at = isalpha((unsigned char)*value) ? (int64_t)curl_getdate(value, NULL) : -1;
+
+	return at < 0 ? -1 : at * 1000;
+}
+
 int64_t http_retry_after(const char *value, int64_t now_wall)
 {
 	int64_t seconds = 0, at;
@@ -48,10 +56,8 @@ int64_t http_retry_after(const char *value, int64_t now_wall)
 			seconds = seconds < 1000000000 ? seconds * 10 + (*value - '0') : seconds;
 		return *value ? -1 : seconds * 1000;
 	}
-	if (!isalpha((unsigned char)*value)) /* curl_getdate() would take "-5" for a day */
-		return -1;
-	at = (int64_t)curl_getdate(value, NULL);
+	at = http_date(value);
 	if (at < 0)
 		return -1;
-	return at * 1000 > now_wall ? at * 1000 - now_wall : 0;
+	return at > now_wall ? at - now_wall : 0;
 }
