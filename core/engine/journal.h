@@ -141,8 +141,9 @@ struct journal_limits {
 	int64_t keep_dead_ms, keep_dead_count;
 	uint64_t floor; /* nothing at or above this seq is pruned */
 };
-/* Remove what is over the limits, a bounded amount at a time; *more tells that there is
- * more to do.  Never removes an event with a live delivery, or one that `pinned` names. */
+/* Remove what is over the limits, a bounded amount at a time, inside a transaction; *more
+ * tells that there is more to do.  Never removes an event with a live delivery or a dead
+ * letter, or one that `pinned` names.  Dead letters over their limits become DROPPED. */
 enum journal_status journal_prune(struct journal *j, const struct journal_limits *limits,
 				  int64_t now, bool (*pinned)(uint64_t seq, void *arg), void *arg,
 				  bool *more, struct err *err);

@@ -23,6 +23,7 @@ enum statement {
 	SQL_EVENT_EFFECT,
 	SQL_EVENT_DUTIES,
 	SQL_EVENT_IDS,
+	SQL_EVENT_SIZE,
 	SQL_EVENT_FIRST,
 	SQL_EVENT_LAST,
 	SQL_EVENT_DELETE,
@@ -62,8 +63,10 @@ struct journal {
 	struct err failure;         /* why */
 	bool checkpoint_due;        /* the log has grown past its size */
 	uint64_t last, last_before; /* highest seq; the same before this transaction */
-	uint64_t pruned;            /* where the next look for old events begins */
-	uint64_t *unreadable;       /* seqs whose rows failed their checksum, as met */
+	/* Where the next look for old events and old dead letters begins. */
+	uint64_t pruned;
+	int64_t pruned_dead;
+	uint64_t *unreadable; /* seqs whose rows failed their checksum, as met */
 	size_t nunreadable, cap_unreadable, told_unreadable;
 };
 

@@ -354,7 +354,7 @@ enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t 
 		status = journal_step(j, s, err);
 		if (status == JOURNAL_OK) {
 			*reached = column_number(s, 0);
-			named = names_target(s, 2, target);
+			named = names_target(s, 1, target);
 		}
 		sqlite3_reset(s);
 		if (status == JOURNAL_ABSENT && *reached < j->last)

@@ -53,6 +53,8 @@ static const char *const sql[SQL_COUNT] = {
 		"SELECT seq, at, duties FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[SQL_EVENT_IDS] = "SELECT seq, at, instance, source, id, type, length(data) FROM event"
 			  " WHERE seq > ?1 ORDER BY seq",
+	[SQL_EVENT_SIZE] = "SELECT seq, at, length(data) FROM event WHERE seq > ?1"
+			   " ORDER BY seq LIMIT 1",
 	[SQL_EVENT_FIRST] = "SELECT min(seq) FROM event",
 	[SQL_EVENT_LAST] = "SELECT max(seq) FROM event",
 	[SQL_EVENT_DELETE] = "DELETE FROM event WHERE seq = ?1",

@@ -5,6 +5,12 @@
  * updates slots and windows, makes firings events of their own, and writes event, duties
  * and state.  A plain state machine over the journal: batch in, result out; the thread
  * around it is engine.h's.
+ *
+ * In the journal's spaces: "save/N" what instance N saved, "cursor" and "breaker" by the
+ * number of the target (a cursor as decimal text), "cell" slots, windows and counts.
+ *
+ * The time of acceptance never goes back.  While the wall clock is behind it (it was set
+ * back), it goes on at half speed until both meet.
  */
 #ifndef POINTSMAN_ENGINE_SEQUENCER_H
 #define POINTSMAN_ENGINE_SEQUENCER_H
@@ -16,7 +22,7 @@
 
 struct sequencer;
 
-struct accepted { /* an event that came into being in a batch */
+struct accepted {            /* an event that came into being in a batch */
 	struct event *event; /* one reference, the receiver's */
 	struct duty *duties; /* the receiver's */
 	size_t n;
@@ -32,20 +38,21 @@ void batch_clear(struct batch *b);
 /* Loads names, dedupe and state, takes over `was`, drops orphaned slots (logged). */
 struct sequencer *sequencer_new(struct journal *j, const struct config *config, struct err *err);
 void sequencer_free(struct sequencer *s);
-/* Swap the rules between two batches. */
+/* Swap the rules between two batches.  `config` must outlive its use; on failure the rules
+ * are as before. */
 bool sequencer_configure(struct sequencer *s, const struct config *config, struct err *err);
 
 /* One transaction: all of `txns` (linked by letter.next, any may be empty) and every
  * deadline due at `now`.  On JOURNAL_OK the changes carry their results and `out` is what
  * the lanes must learn.  On JOURNAL_FULL nothing happened and the same call may be made
- * again; completions only (no EMIT without a cause) if `finishing`. */
+ * again, or one with the completions only. */
 enum journal_status sequencer_batch(struct sequencer *s, struct txn *txns, int64_t now,
-                                    struct batch *out, struct err *err);
+				    struct batch *out, struct err *err);
 int64_t sequencer_next_deadline(const struct sequencer *s); /* wall ms; INT64_MAX: none */
 struct names *sequencer_names(struct sequencer *s);
 uint32_t sequencer_generation(const struct sequencer *s);
-/* Prune history; `floor`: the lowest cursor of all lanes. */
+/* Prune history, some of it at a time; `floor`: the lowest cursor of all lanes. */
 enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t floor, bool *more,
-                                    struct err *err);
+				    struct err *err);
 
 #endif
