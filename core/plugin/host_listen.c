@@ -26,7 +26,6 @@ struct exchange {
 	struct pm_message message;
 	char *content_type;
 	struct buf body; /* of the answer */
-	bool replied;
 };
 
 static const char *request_header(const struct pm_message *m, const char *name)
@@ -47,6 +46,11 @@ static void count_refusal(struct instance *i, int status)
 	i->host.count(&i->host, metric, 1);
 }
 
+static bool is_plain(const struct exchange *x)
+{
+	return !x->content_type || strcmp(x->content_type, "text/plain") == 0;
+}
+
 static void answer_request(struct instance *i, void *arg)
 {
 	struct exchange *x = arg;
@@ -65,7 +69,7 @@ static void answer_request(struct instance *i, void *arg)
 	}
 	if (status >= 400) {
 		count_refusal(i, status);
-		if (!x->replied && *i->refusal.text)
+		if (*i->refusal.text && is_plain(x))
 			buf_printf(&x->body, "%s\n", i->refusal.text);
 	}
 	outgoing_reply(i, x->http, status, x->content_type ? x->content_type : "text/plain",
@@ -155,7 +159,6 @@ static void host_reply(struct pm_host *h, const char *content_type, const void *
 	i->answering->content_type = mem_text(content_type);
 	buf_cut(&i->answering->body, 0);
 	buf_add(&i->answering->body, body, len);
-	i->answering->replied = true;
 }
 
 struct secret_bytes {

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "event/event.h"
-#include "json/check.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,22 +22,24 @@ static const struct pm_type *type_of(const struct testhost *t, const char *name)
 	return NULL;
 }
 
+/* The types of core/plugin/fields.h; a name without one is text. */
 static bool kind_fits(enum json_kind kind, const char *word, size_t len)
 {
 	static const struct {
 		const char *word;
 		enum json_kind a, b;
 	} kinds[] = {
-		{"number", KIND_NUMBER, KIND_NUMBER}, {"object", KIND_OBJECT, KIND_OBJECT},
-		{"array", KIND_ARRAY, KIND_ARRAY},    {"list", KIND_ARRAY, KIND_ARRAY},
-		{"bool", KIND_TRUE, KIND_FALSE},      {"boolean", KIND_TRUE, KIND_FALSE},
-		{"string", KIND_STRING, KIND_STRING}, {"text", KIND_STRING, KIND_STRING},
+		{"text", KIND_STRING, KIND_STRING},   {"number", KIND_NUMBER, KIND_NUMBER},
+		{"object", KIND_OBJECT, KIND_OBJECT}, {"array", KIND_ARRAY, KIND_ARRAY},
+		{"bool", KIND_TRUE, KIND_FALSE},
 	};
 
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (strlen(kinds[i].word) == len && strncmp(kinds[i].word, word, len) == 0)
 			return kind == kinds[i].a || kind == kinds[i].b;
 	}
+	if (len != 3 || strncmp(word, "any", 3) != 0)
+		fail_msg("a field of type %.*s: there is none", (int)len, word);
 	return true;
 }
 
@@ -55,12 +56,13 @@ static void check_field(const char *type, const char *word, size_t len, struct j
 		fail_msg("type %s: field %.*s is no path", type, (int)len, word);
 	v = json_find(data.text, data.len, &path, 0);
 	path_free(&path);
-	if (v.kind == KIND_ABSENT && !optional)
+	if ((v.kind == KIND_ABSENT || v.kind == KIND_NULL) && !optional)
 		fail_msg("an event of type %s has no field %.*s: %.*s", type, (int)name_len, name,
 			 (int)data.len, data.text);
-	if (v.kind == KIND_ABSENT || v.kind == KIND_NULL || !colon)
+	if (v.kind == KIND_ABSENT || v.kind == KIND_NULL)
 		return;
-	if (!kind_fits(v.kind, colon + 1, (size_t)(word + len - colon - 1)))
+	if (!kind_fits(v.kind, colon ? colon + 1 : "text",
+		       colon ? (size_t)(word + len - colon - 1) : 4))
 		fail_msg("an event of type %s has field %.*s, but as %.*s", type, (int)len, word,
 			 (int)v.len, v.text);
 }
@@ -100,31 +102,46 @@ static void check_fields(const struct pm_type *type, const char *name, struct js
 	}
 }
 
-/* Why the payload is refused, or "". */
-static void check_payload(const char *json, size_t len, struct err *err)
+/* What only a plugin can get wrong, whatever it was sent. */
+static void check_call(struct testhost *t, const struct pm_emit *e)
 {
-	struct json_fault fault = {0};
-
-	if (!json_check(json, len, JSON_MAX_DEPTH, &fault))
-		err_set(err, "line %u, column %u: %s", fault.line, fault.column, fault.what);
-	else if (json_root(json, len).kind != KIND_OBJECT)
-		err_set(err, "the payload is not a JSON object");
-	else if (len > EVENT_MAX_BYTES)
-		err_set(err, "the event is over 1 MB");
-}
-
-static void check_attributes(struct testhost *t, const struct pm_emit *e)
-{
-	int64_t ms;
-
-	if (e->type && strncmp(e->type, "pointsman.", 10) == 0)
-		fail_msg("emit(): types pointsman.* are the router's own");
+	if (!(t->plugin->kind & (PM_SOURCE | PM_ACTION)))
+		fail_msg("emit() from a plugin that is neither source nor action");
+	if (t->stopped && !e->cause)
+		fail_msg("emit() after stop()");
+	if (!e->type || !e->json)
+		fail_msg("emit() without a %s", e->type ? "payload" : "type");
 	if (!e->cause && !e->id)
 		fail_msg("emit() of %s: without a cause it needs an id", e->type);
-	if (e->time && !units_time(e->time, &ms))
-		fail_msg("emit() of %s: time \"%s\" is none", e->type, e->time);
 	if (e->cause && !testhost_duty(t, e->cause) && testhost_open_duty(t, e->cause, "emit"))
 		fail_msg("emit() of %s with a cause that has ended", e->type);
+}
+
+/* Why the event is refused, if it is. */
+static bool is_fit(struct testhost *t, const struct pm_emit *e, size_t len, struct err *err)
+{
+	char time[32];
+	int64_t ms = t->now;
+	struct event ev = {.id = e->id ? e->id : "made from the cause",
+			   .source = e->source ? e->source : t->host.instance,
+			   .type = e->type,
+			   .subject = e->subject,
+			   .traceparent = e->traceparent,
+			   .time = time,
+			   .instance = t->host.instance,
+			   .data = e->json,
+			   .data_len = len};
+
+	if (!type_of(t, e->type)) {
+		err_set(err, "type %s is not declared", e->type);
+		return false;
+	}
+	if (e->time && !units_time(e->time, &ms)) {
+		err_set(err, "time \"%s\" is none", e->time);
+		return false;
+	}
+	units_time_text(ms, time);
+	return event_check(&ev, err);
 }
 
 static void keep(struct testhost *t, const struct pm_emit *e, size_t len)
@@ -158,17 +175,13 @@ static pm_result refuse(struct testhost *t, const struct pm_emit *e, size_t len,
 static pm_result host_emit(struct pm_host *h, const struct pm_emit *given)
 {
 	struct testhost *t = testhost_of(h);
-	const struct pm_type *type;
 	struct err bad = {{0}};
 	struct pm_emit e = {0};
 	size_t len;
 
 	memcpy(&e, given, given->size < sizeof e ? given->size : sizeof e);
-	len = e.json_len || !e.json ? e.json_len : strlen(e.json);
-	if (!(t->plugin->kind & (PM_SOURCE | PM_ACTION)))
-		fail_msg("emit() from a plugin that is neither source nor action");
-	if (t->stopped && !e.cause)
-		fail_msg("emit() after stop()");
+	check_call(t, &e);
+	len = e.json_len ? e.json_len : strlen(e.json);
 	if (!e.cause && t->full > 0) {
 		t->full--;
 		t->wants_room = true;
@@ -176,21 +189,12 @@ static pm_result host_emit(struct pm_host *h, const struct pm_emit *given)
 	}
 	if (e.refuse)
 		return refuse(t, &e, len, e.refuse);
-	type = e.type ? type_of(t, e.type) : NULL;
-	if (!type && !(t->inbound && e.type))
-		fail_msg("emit(): type %s is not declared", e.type ? e.type : "NULL");
-	check_attributes(t, &e);
-	if (!type)
-		err_set(&bad, "type %s is not declared", e.type);
-	else if (!e.json)
-		err_set(&bad, "no payload");
-	else
-		check_payload(e.json, len, &bad);
-	if (*bad.text && !t->inbound)
-		fail_msg("emit() of %s: %s", e.type, bad.text);
-	if (*bad.text)
+	if (!is_fit(t, &e, len, &bad)) {
+		if (!t->inbound)
+			fail_msg("emit() of %s: %s", e.type, bad.text);
 		return refuse(t, &e, len, bad.text);
-	check_fields(type, e.type, json_root(e.json, len));
+	}
+	check_fields(type_of(t, e.type), e.type, json_root(e.json, len));
 	keep(t, &e, len);
 	return PM_OK;
 }

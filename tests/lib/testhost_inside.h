@@ -68,7 +68,7 @@ struct testhost {
 	struct listener *listeners;
 
 	bool inbound; /* inside a function given to listen() */
-	bool replied;
+	bool replied; /* and not in plain text */
 	struct err refusal;
 	struct buf reply;
 
