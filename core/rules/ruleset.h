@@ -4,6 +4,12 @@
  * Compile a set of selectors (the `on from where changed` of every rule and input), then
  * match events against it.  Pure: no clock, no state.  A compiled set is immutable and may
  * be used by several threads, each with its own struct match.
+ *
+ * A test on a path through arrays is true if some element makes it so; `!=` and `not like`
+ * are the plain form turned round where the field exists.  null is equal to null and of no
+ * type; other values of different types make a test false and are counted.  < <= > >=
+ * order numbers, and text by its bytes.  Two paths with several values each are compared
+ * pair by pair, up to a million pairs: beyond that the test is false, and counted too.
  */
 #ifndef POINTSMAN_RULES_RULESET_H
 #define POINTSMAN_RULES_RULESET_H
@@ -19,7 +25,8 @@ struct selector {                /* of one rule or input; NULL means the key was
 	const char *const *on;   /* event types, NULL-terminated; NULL: "*" */
 	const char *const *from; /* instances, NULL-terminated; NULL: all */
 	const char *where;       /* an expression */
-	const char *changed;     /* a path under data.new */
+	const char *changed;     /* a path under data.new: true if its value differs from that
+				    under data.old, or the item is new; not if it is gone */
 };
 
 struct ruleset;

@@ -1,0 +1,312 @@
+#include "rules/judge.h"
+
+#include "base/mem.h"
+#include "rules/operand.h"
+#include "rules/ruleset.h"
+
+#include <stdlib.h>
+
+#define KEEP_VALUES 4096 /* a larger list is given back after the event */
+
+struct test {
+	const struct expr *e;
+	struct operand *operands; /* literals; none if the right side is a path */
+	size_t n;
+};
+
+struct judge {
+	struct expr *expr;
+	struct test *tests; /* by number */
+	size_t n, cap;
+};
+
+static void add_test(struct judge *j, const struct expr *e)
+{
+	const struct expr_value *v = &e->value;
+	struct test t = {.e = e};
+
+	if (v->kind == VALUE_LIST) {
+		t.n = v->n;
+		v = v->items;
+	} else if (v->kind != VALUE_NONE && v->kind != VALUE_PATH) {
+		t.n = 1;
+	}
+	t.operands = mem_zero(t.n * sizeof *t.operands);
+	for (size_t i = 0; i < t.n; i++)
+		operand_of_literal(&v[i], e->op, &t.operands[i]);
+	mem_room(j->tests, j->n, j->cap);
+	j->tests[j->n++] = t;
+}
+
+static void add_tests(struct judge *j, const struct expr *e)
+{
+	if (e->kind == EXPR_TEST)
+		add_test(j, e);
+	for (size_t i = 0; i < e->nparts; i++)
+		add_tests(j, e->parts[i]);
+}
+
+struct judge *judge_new(struct expr *e)
+{
+	struct judge *j = mem_new(struct judge);
+
+	j->expr = e;
+	add_tests(j, e);
+	return j;
+}
+
+void judge_free(struct judge *j)
+{
+	if (!j)
+		return;
+	for (size_t i = 0; i < j->n; i++) {
+		for (size_t k = 0; k < j->tests[i].n; k++)
+			operand_free(&j->tests[i].operands[k]);
+		free(j->tests[i].operands);
+	}
+	free(j->tests);
+	expr_free(j->expr);
+	free(j);
+}
+
+size_t judge_tests(const struct judge *j)
+{
+	return j->n;
+}
+
+const struct expr *judge_test(const struct judge *j, size_t i)
+{
+	return j->tests[i].e;
+}
+
+struct trial {
+	const struct judge *judge;
+	const struct event *ev;
+	const struct json_value *element; /* of the innermost `any`; NULL: the event itself */
+	struct judge_memory *m;
+	uint8_t *verdicts;
+	uint64_t *mismatches;
+};
+
+static bool holds(struct trial *t, const struct expr *e);
+
+static void each(struct trial *t, const struct path *path, struct buf *scratch, json_each_fn *fn,
+		 void *arg)
+{
+	if (!t->element)
+		event_each(t->ev, EVENT_ITSELF, path, scratch, fn, arg);
+	else if (t->element->text)
+		json_each(t->element->text, t->element->len, path, 0, fn, arg);
+}
+
+static bool there(struct trial *t, const struct path *path)
+{
+	if (!t->element)
+		return event_find(t->ev, EVENT_ITSELF, path, &t->m->find_left).kind != KIND_ABSENT;
+	return t->element->text &&
+	       json_find(t->element->text, t->element->len, path, 0).kind != KIND_ABSENT;
+}
+
+static bool keep(const struct json_value *value, void *arg)
+{
+	struct judge_memory *m = arg;
+
+	mem_room(m->values, m->nvalues, m->cap);
+	m->values[m->nvalues++] = *value;
+	return true;
+}
+
+/* Verdicts from the one that says least to the one that says most. */
+static int rank(enum verdict v)
+{
+	static const int ranks[] = {
+		[VERDICT_UNASKED] = 0, [VERDICT_ABSENT] = 1, [VERDICT_TYPE] = 2,
+		[VERDICT_FAIL] = 3,    [VERDICT_PASS] = 4,
+	};
+
+	return ranks[v];
+}
+
+static enum verdict better(enum verdict a, enum verdict b)
+{
+	return rank(a) > rank(b) ? a : b;
+}
+
+struct probe {
+	struct trial *trial;
+	const struct test *test;
+	enum verdict best;
+	size_t pairs;
+};
+
+static enum verdict verdict_of(enum outcome outcome)
+{
+	static const enum verdict verdicts[] = {
+		[OUTCOME_FALSE] = VERDICT_FAIL,
+		[OUTCOME_TRUE] = VERDICT_PASS,
+		[OUTCOME_TYPE] = VERDICT_TYPE,
+	};
+
+	return verdicts[outcome];
+}
+
+static enum verdict compare_literals(struct probe *p, const struct operand *left)
+{
+	enum verdict best = VERDICT_UNASKED;
+
+	for (size_t i = 0; best != VERDICT_PASS && i < p->test->n; i++)
+		best = better(best, verdict_of(operand_compare(left, p->test->e->op,
+							       &p->test->operands[i],
+							       &p->trial->m->iregexp)));
+	return best;
+}
+
+static enum verdict compare_values(struct probe *p, const struct operand *left)
+{
+	struct judge_memory *m = p->trial->m;
+	enum verdict best = m->nvalues ? VERDICT_UNASKED : VERDICT_ABSENT;
+
+	for (size_t i = 0; best != VERDICT_PASS && i < m->nvalues; i++) {
+		struct operand right = {0};
+
+		operand_of_value(&m->values[i], &m->right, &right);
+		best = better(best, verdict_of(operand_compare(left, p->test->e->op, &right,
+							       &m->iregexp)));
+	}
+	p->pairs += m->nvalues;
+	return best;
+}
+
+static bool probe_value(const struct json_value *value, void *arg)
+{
+	struct probe *p = arg;
+	struct operand left = {0};
+	bool path = p->test->e->value.kind == VALUE_PATH;
+
+	operand_of_value(value, &p->trial->m->left, &left);
+	p->best = better(p->best, path ? compare_values(p, &left) : compare_literals(p, &left));
+	if (p->best != VERDICT_PASS && p->pairs > JUDGE_MAX_PAIRS) {
+		p->best = VERDICT_TYPE;
+		return false;
+	}
+	return p->best != VERDICT_PASS;
+}
+
+/* The test without its `not`. */
+static enum verdict plain_verdict(struct trial *t, const struct test *test)
+{
+	const struct expr *e = test->e;
+	struct probe p = {.trial = t, .test = test};
+
+	if (e->op == EXPR_EXISTS)
+		return there(t, &e->path) ? VERDICT_PASS : VERDICT_ABSENT;
+	t->m->nvalues = 0;
+	if (e->value.kind == VALUE_PATH)
+		each(t, &e->value.path, &t->m->find_right, keep, t->m);
+	each(t, &e->path, &t->m->find_left, probe_value, &p);
+	if (p.best == VERDICT_UNASKED) /* no value: nothing there, or an empty array */
+		return there(t, &e->path) ? VERDICT_FAIL : VERDICT_ABSENT;
+	return p.best;
+}
+
+/* `!=` and `not like` are true where the plain form is false and the field exists: also
+ * where it is another type, or has nothing on the right to compare with. */
+static enum verdict turned(struct trial *t, const struct expr *e, enum verdict plain)
+{
+	if (plain == VERDICT_PASS)
+		return VERDICT_FAIL;
+	if (plain == VERDICT_ABSENT && !there(t, &e->path))
+		return VERDICT_ABSENT;
+	return VERDICT_PASS;
+}
+
+static bool test_holds(struct trial *t, const struct expr *e)
+{
+	enum verdict v = plain_verdict(t, &t->judge->tests[e->number]);
+
+	*t->mismatches += v == VERDICT_TYPE;
+	if (e->negated || e->op == EXPR_NE)
+		v = turned(t, e, v);
+	if (t->verdicts)
+		t->verdicts[e->number] = (uint8_t)better(v, (enum verdict)t->verdicts[e->number]);
+	return v == VERDICT_PASS;
+}
+
+struct any {
+	struct trial *trial;
+	const struct expr *part;
+	bool found;
+};
+
+static bool try_element(const struct json_value *value, void *arg)
+{
+	struct any *a = arg;
+	const struct json_value *around = a->trial->element;
+
+	a->trial->element = value;
+	a->found = holds(a->trial, a->part);
+	a->trial->element = around;
+	return !a->found;
+}
+
+/* Tests about elements that are not there. */
+static void mark_absent(struct trial *t, const struct expr *e)
+{
+	if (e->kind == EXPR_TEST && t->verdicts[e->number] == VERDICT_UNASKED)
+		t->verdicts[e->number] = VERDICT_ABSENT;
+	for (size_t i = 0; i < e->nparts; i++)
+		mark_absent(t, e->parts[i]);
+}
+
+static bool any_holds(struct trial *t, const struct expr *e)
+{
+	struct any a = {t, e->parts[0], false};
+
+	each(t, &e->path, &t->m->find_left, try_element, &a);
+	if (!a.found && t->verdicts && !there(t, &e->path))
+		mark_absent(t, e);
+	return a.found;
+}
+
+static bool holds(struct trial *t, const struct expr *e)
+{
+	bool wanted = e->kind == EXPR_OR;
+
+	switch (e->kind) {
+	case EXPR_TEST: return test_holds(t, e);
+	case EXPR_NOT: return !holds(t, e->parts[0]);
+	case EXPR_ANY: return any_holds(t, e);
+	case EXPR_OR:
+	case EXPR_AND: break;
+	}
+	for (size_t i = 0; i < e->nparts; i++) {
+		if (holds(t, e->parts[i]) == wanted)
+			return wanted;
+	}
+	return !wanted;
+}
+
+bool judge_event(const struct judge *j, const struct event *ev, struct judge_memory *m,
+		 uint8_t *verdicts, uint64_t *mismatches)
+{
+	struct trial t = {j, ev, NULL, m, verdicts, mismatches};
+	bool result = holds(&t, j->expr);
+
+	if (m->cap > KEEP_VALUES) {
+		free(m->values);
+		m->values = NULL;
+		m->cap = 0;
+	}
+	return result;
+}
+
+void judge_memory_free(struct judge_memory *m)
+{
+	buf_free(&m->left);
+	buf_free(&m->right);
+	buf_free(&m->find_left);
+	buf_free(&m->find_right);
+	free(m->values);
+	iregexp_memory_free(&m->iregexp);
+	*m = (struct judge_memory){0};
+}
