@@ -206,8 +206,10 @@ static void on_page(struct pm_host *h, const struct pm_message *m, uint64_t d)
 		finish_as(h, w, m);
 		return;
 	}
+	err_set(&why, "the answer is no DistributionList");
 	list = xml_parse(m->body, m->body_len, &why);
-	if (!list) {
+	if (!list || strcmp(list->name, "DistributionList") != 0) {
+		xml_free(list);
 		senseless(h, w, "ListDistributions", &why);
 		return;
 	}
