@@ -75,15 +75,17 @@ static void count(struct watch *w, const char *key, const struct known *k)
 void known_set(struct pm_host *h, const struct object *o)
 {
 	struct watch *w = watch_of(h);
-	struct known *k = renewed(w, o->key);
 	char *name = state_key(o->key);
 	char *value = mem_format("%s %s %s", o->etag ? o->etag : "-", o->version ? o->version : "-",
 				 o->modified ? o->modified : "-");
+	/* Copied first: `o` may hold texts of the entry itself. */
+	struct known copy = {.etag = mem_text(o->etag),
+			     .version = mem_text(o->version),
+			     .modified = mem_text(o->modified),
+			     .round = w->round};
+	struct known *k = renewed(w, o->key);
 
-	k->etag = mem_text(o->etag);
-	k->version = mem_text(o->version);
-	k->modified = mem_text(o->modified);
-	k->round = w->round;
+	*k = copy;
 	count(w, o->key, k);
 	h->save(h, name, value);
 	free(name);
