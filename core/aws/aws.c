@@ -387,8 +387,9 @@ static bool pauses(struct call *call, const struct http_answer *answer, const st
 {
 	struct aws *a = call->aws;
 	int64_t delay = retry_delay(a->world, call->attempt);
+	int status = answer->status / 100 == 2 ? 500 : answer->status; /* an error inside */
 
-	if (call->attempt >= RETRY_ATTEMPTS || !retry_is_worth(answer->status, e->name) ||
+	if (call->attempt >= RETRY_ATTEMPTS || !retry_is_worth(status, e->name) ||
 	    strcmp(answer->error, "cancelled") == 0 || delay >= time_left(call) ||
 	    !retry_take(&a->bucket))
 		return false;

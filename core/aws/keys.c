@@ -36,7 +36,7 @@ static bool complete(struct keys *k, const char *expiration, struct err *err)
 {
 	const char *missing = !k->id       ? "AccessKeyId"
 			      : !k->secret ? "SecretAccessKey"
-			      : !k->token  ? "its session token"
+			      : !k->token  ? "session token"
 					   : NULL;
 
 	if (missing)
