@@ -21,12 +21,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct selector {                /* of one rule or input; NULL means the key was not given */
+/* Of one rule or input; NULL means the key was not given. */
+struct selector {
 	const char *const *on;   /* event types, NULL-terminated; NULL: "*" */
 	const char *const *from; /* instances, NULL-terminated; NULL: all */
 	const char *where;       /* an expression */
-	const char *changed;     /* a path under data.new: true if its value differs from that
-				    under data.old, or the item is new; not if it is gone */
+	/* A path under data.new: true if its value differs from that under data.old, or
+	 * the item is new; not if the item is gone. */
+	const char *changed;
 };
 
 struct ruleset;

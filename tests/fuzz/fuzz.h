@@ -1,0 +1,31 @@
+/*
+ * fuzz - the entry point that libFuzzer and the replay of a corpus share.
+ *
+ * Each fuzz_NAME.c has one, which aborts when a promise is broken.  meson test --suite fuzz
+ * runs the files of corpus/NAME and every beginning of each.  To search for more:
+ *
+ *   CC=clang meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false \
+ *            -Dc_args=-fsanitize=fuzzer-no-link
+ *   ninja -C build-fuzz tests/fuzz/fuzz_json
+ *   build-fuzz/tests/fuzz/fuzz_json build-fuzz/found tests/fuzz/corpus/json
+ */
+#ifndef POINTSMAN_TESTS_FUZZ_H
+#define POINTSMAN_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define PROMISE(condition)                                                                         \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__,         \
+				#condition);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+#endif
