@@ -17,8 +17,8 @@ class TheFlow(unittest.TestCase):
     def first_release(self, flow):
         """Everything that is there at the start makes one build."""
         flow.start()
-        flow.push()
         flow.expect_slack("released")
+        flow.expect_invalidations(1)
         flow.settled()
         return len(flow.builds())
 
@@ -40,7 +40,7 @@ class TheFlow(unittest.TestCase):
             self.assertEqual([], flow.letters())
 
     def test_three_objects_changed_within_the_window_make_one_build(self):
-        with self.flow(RELEASE_WAIT="1s") as flow:
+        with self.flow(RELEASE_WAIT="2s") as flow:
             before = self.first_release(flow)
             for kind in TYPES:
                 complete(flow.cloud, "quicksort", "3.0", kind)

@@ -26,7 +26,6 @@ class KillNine(unittest.TestCase):
         furnish(flow.cloud)
         with flow:
             flow.start()
-            flow.push()
             flow.expect_slack("released")
             flow.expect_invalidations(1)
             flow.settled()

@@ -149,7 +149,7 @@ OBJECTS = """
 [source objects]
 plugin = s3
 bucket = site
-poll = 100ms
+poll = 1s
 %s
 """ + sink() + rule("all", "s3.*", "out")
 QUEUE = "queue = https://sqs.eu-west-1.amazonaws.com/123456789012/changes"
@@ -216,6 +216,8 @@ class Objects(Base):
             flow.cloud.sqs.send(name="changes", body="not JSON at all")
             flow.cloud.s3.put(bucket="site", key="a", body="1")
             flow.until("the event", lambda: flow.bodies())
+            self.assertIn("not JSON at all", flow.cli(
+                "dlq", "show", flow.expect_dead()[0]["id"]).stdout)
 
     def test_a_bucket_in_another_region_is_found(self):
         for answer in (301, 400, 307):

@@ -155,7 +155,7 @@ retry = 1m, 50ms..200ms
 plugin = slack
 token = ${env:SLACK_TOKEN}
 api = ${env:CLOUD}/slack/api
-channel = "#site"
+channel = site
 text = {{ data.n }}
 retry = 1m, 50ms..200ms
 """ + "".join(rule(name, f"order.{name}", name) for name in ("write", "refresh", "tell"))
