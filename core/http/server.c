@@ -491,18 +491,31 @@ struct http_server *http_server_new(struct event_base *loop,
 }
 
 /* Nobody will run the loop for us any more: what the socket takes at once must do. */
+static void write_now(struct connection *c, const void *data, size_t len)
+{
+	SSL *ssl = bufferevent_openssl_get_ssl(c->bev);
+
+	if (len > 0 && ssl)
+		SSL_write(ssl, data, (int)len);
+	else if (len > 0)
+		send(bufferevent_getfd(c->bev), data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void flush_now(struct connection *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	write_now(c, evbuffer_pullup(out, -1), evbuffer_get_length(out));
+}
+
 static void answer_now(struct connection *c)
 {
 	static const char text[] = "stopping\n";
-	SSL *ssl = bufferevent_openssl_get_ssl(c->bev);
 	struct buf out = {0};
 
 	compose(&out, 503, NULL, true, text, sizeof text - 1,
 		strcmp(c->exchange->request.method, "HEAD") == 0);
-	if (ssl)
-		SSL_write(ssl, out.data, (int)out.len);
-	else
-		send(bufferevent_getfd(c->bev), out.data, out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	write_now(c, out.data, out.len);
 	buf_free(&out);
 }
 
@@ -519,6 +532,7 @@ void http_server_free(struct http_server *s)
 	if (!s)
 		return;
 	while (s->connections) {
+		flush_now(s->connections);
 		if (s->connections->phase == ANSWERING)
 			answer_now(s->connections);
 		connection_free(s->connections);

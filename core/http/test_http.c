@@ -915,6 +915,23 @@ static void a_server_that_ends_answers_503(void **state)
 	forget(&g);
 }
 
+static void an_answer_given_just_before_the_end_still_leaves(void **state)
+{
+	struct fixture *f = *state;
+	struct got g = {0};
+
+	f->seen.keeps = true;
+	f->client->send(f->client, &(struct http_request){.url = f->url}, on_done, &g);
+	wait_for(f, &f->seen.requests, 1);
+	http_reply(f->seen.kept, 202, NULL, "last", 4);
+	http_server_free(f->server);
+	f->server = NULL;
+	wait_for(f, &g.times, 1);
+	assert_int_equal(g.status, 202);
+	assert_string_equal(buf_text(&g.body), "last");
+	forget(&g);
+}
+
 /* A certificate for 127.0.0.1, signed by itself. */
 static void write_certificate(const char *certificate, const char *key_file)
 {
@@ -1108,6 +1125,7 @@ int main(void)
 		with(a_sender_that_closed_its_half_still_gets_its_answer),
 		with(a_sender_that_hung_up_is_fine),
 		with(a_server_that_ends_answers_503),
+		with(an_answer_given_just_before_the_end_still_leaves),
 		with(tls_is_spoken_where_a_certificate_is_named),
 		with(what_cannot_be_served_is_said),
 		with(ipv6_addresses_stand_in_brackets),
