@@ -2,7 +2,7 @@
 #include "base/units.h"
 #include "event/event.h"
 #include "json/check.h"
-#include "json/string.h"
+#include "json/escape.h"
 #include "json/utf8.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 #include "event/event.h"
 
 #include "base/mem.h"
-#include "json/string.h"
+#include "json/escape.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "json/check.h"
+#include "json/escape.h"
 #include "json/letter.h"
-#include "json/string.h"
 #include "json/utf8.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "json/string.h"
+#include "json/escape.h"
 #include "json/utf8.h"
 
 #include <stdlib.h>

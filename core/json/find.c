@@ -1,7 +1,7 @@
 #include "json/find.h"
 
 #include "json/check.h"
-#include "json/string.h"
+#include "json/escape.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/mem.h"
 #include "json/check.h"
-#include "json/string.h"
+#include "json/escape.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "rules/scan.h"
 #include "rules/wildcard.h"
 #include "json/check.h"
-#include "json/string.h"
+#include "json/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
