@@ -74,7 +74,7 @@ void engine_when_room(struct engine *e, void (*fn)(void *arg), void *arg);
 /* End a call.  What follows from it is added to `t`; submit t afterwards.  False: the number
  * was stale, nothing was done. */
 bool engine_finish(struct engine *e, struct txn *t, uint64_t number, enum lane_result result,
-                   const char *why, int64_t after_ms, bool unknown);
+		   const char *why, int64_t after_ms, bool unknown);
 bool engine_hold(struct engine *e, struct txn *t, uint64_t number, int64_t ms, const char *state);
 /* The id for the next event of `type` emitted for the call: "<key>/<type>/<n>". */
 void engine_emit_id(struct engine *e, uint64_t number, const char *type, struct buf *out);
@@ -85,25 +85,25 @@ uint64_t engine_submit(struct engine *e, struct txn *t);
 uint64_t engine_durable(const struct engine *e); /* highest number that is durable */
 /* Emit one of our own events: pointsman.breaker.opened .. */
 void engine_emit_own(struct engine *e, struct txn *t, const char *type, const char *subject,
-                     const char *json, uint64_t cause, const char *caused_by);
+		     const char *json);
 
 /* Run `job` on the journal thread between two batches, then `done` on the loop.  For reading
  * (status, events, dlq) and for an operator's changes. */
 void engine_ask(struct engine *e, void (*job)(struct journal *j, struct sequencer *s, void *arg),
-                void (*done)(void *arg), void *arg);
+		void (*done)(void *arg), void *arg);
 
 /* dlq retry and drop.  `answer` (on the loop) gets NULL, or why not. */
 void engine_redrive(struct engine *e, uint64_t seq, uint32_t target, bool force,
-                    void (*answer)(const char *problem, void *arg), void *arg);
+		    void (*answer)(const char *problem, void *arg), void *arg);
 void engine_drop(struct engine *e, uint64_t seq, uint32_t target, const char *why,
-                 void (*answer)(const char *problem, void *arg), void *arg);
+		 void (*answer)(const char *problem, void *arg), void *arg);
 
 struct engine_stats {
 	uint64_t last_seq, accepted, duplicates, refused;
 	int64_t journal_bytes;
-	bool full;                 /* intake has stopped */
-	const char *full_because;  /* or "" */
-	const char *damaged;       /* what a salvage lost, until acknowledged; or NULL */
+	bool full;                /* intake has stopped */
+	const char *full_because; /* or "" */
+	const char *damaged;      /* what a salvage lost, until acknowledged; or NULL */
 	uint32_t generation;
 };
 struct engine_stats engine_stats(struct engine *e);

@@ -149,8 +149,7 @@ static void announce_stalled(struct instance *i, int64_t silent)
 	buf_printf(&json, ",\"seconds\":%lld,\"reason\":", (long long)silent / 1000);
 	buf_json_string(&json, reason, strlen(reason));
 	buf_char(&json, '}');
-	engine_emit_own(e, t, "pointsman.source.stalled", i->host.instance, buf_text(&json), 0,
-			NULL);
+	engine_emit_own(e, t, "pointsman.source.stalled", i->host.instance, buf_text(&json));
 	engine_submit(e, t);
 	buf_free(&json);
 }

@@ -1,0 +1,335 @@
+/* What a lane answers, done. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "engine/engine_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void give_public(struct call *call, const struct target *t, struct start *s)
+{
+	struct engine *e = t->engine;
+	const struct delivery *d = &s->delivery;
+	const char *instance = engine_first_name(e, s->event->instance);
+	char key[33];
+
+	delivery_key(instance, s->event->source, s->event->id,
+		     engine_first_name(e, t->section->name), d->round, key);
+	call->target = s->target;
+	call->seq = d->seq;
+	call->public.event = event_ref(s->event);
+	call->public.view = d->duty.members ? EVENT_MEMBERS : EVENT_ITSELF;
+	call->public.key = mem_text(key);
+	call->public.rule = mem_text(engine_rule(e, d->duty.rule));
+	call->public.held = mem_text(d->held);
+	call->public.attempt = d->attempt;
+	call->public.emitted = d->emitted;
+}
+
+static void start_free(struct start *s)
+{
+	event_unref(s->event);
+	delivery_clear(&s->delivery);
+	free(s);
+}
+
+void engine_drop_starts(struct engine *e)
+{
+	while (e->starts) {
+		struct start *s = e->starts;
+
+		e->starts = s->next;
+		start_free(s);
+	}
+	e->starts_end = &e->starts;
+}
+
+static void begin_call(struct start *s)
+{
+	struct target *t = s->target;
+	struct engine *e = t->engine;
+	struct call *call;
+
+	if (t->ops.deliver && t->ready && !e->draining && s->event) {
+		call = calls_begin(&e->calls);
+		give_public(call, t, s);
+		t->ops.deliver(t->ops.target, &call->public);
+	}
+	start_free(s);
+}
+
+static void run_starts(void *arg)
+{
+	struct engine *e = arg;
+	struct start *list = e->starts;
+
+	e->starts = NULL;
+	e->starts_end = &e->starts;
+	e->starting = false;
+	while (list) {
+		struct start *s = list;
+
+		list = s->next;
+		begin_call(s);
+	}
+}
+
+/* From the loop: a plugin must never be called from inside a call into the host. */
+static void enqueue(struct start *s)
+{
+	struct engine *e = s->target->engine;
+
+	s->next = NULL;
+	*e->starts_end = s;
+	e->starts_end = &s->next;
+	if (!e->starting)
+		loop_soon(e->options.loop, run_starts, e);
+	e->starting = true;
+}
+
+static void read_event(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct start *start = arg;
+	struct journal_event row;
+
+	(void)s;
+	if (journal_event(j, start->delivery.seq, &row, NULL) != JOURNAL_OK)
+		return;
+	start->event = event_ref(row.event);
+	journal_event_clear(&row);
+}
+
+/* An event that is lost (its row was damaged) can never be delivered. */
+static void event_lost(struct start *s)
+{
+	struct target *t = s->target;
+	struct engine *e = t->engine;
+	struct txn *txn = txn_new();
+
+	lane_finished(t->lane, s->delivery.seq, LANE_REJECT,
+		      "its event is no longer in the journal, or was damaged", -1, false,
+		      engine_now(e), &e->effects);
+	target_effects(t, txn);
+	target_cursor(t, txn);
+	engine_hand_over(e, txn);
+	start_free(s);
+}
+
+static void took_event(void *arg)
+{
+	struct start *s = arg;
+
+	if (s->target->engine->ending)
+		start_free(s);
+	else if (s->event)
+		enqueue(s);
+	else
+		event_lost(s);
+}
+
+static void after_row(struct txn *t, void *arg)
+{
+	struct start *s = arg;
+
+	if (t->failed)
+		start_free(s);
+	else if (s->event)
+		enqueue(s);
+	else
+		engine_ask(s->target->engine, read_event, took_event, s);
+}
+
+/* After an unclean stop the row that says "in a call" is durable before the call: what is
+ * handed over after it cannot be durable earlier. */
+static void hand_over_barrier(void *arg)
+{
+	struct start *s = arg;
+	struct txn *barrier = txn_new();
+
+	barrier->done = after_row;
+	barrier->arg = s;
+	engine_submit(s->target->engine, barrier);
+}
+
+static void start_carefully(struct start *s)
+{
+	struct engine *e = s->target->engine;
+
+	e->careful = s->target;
+	e->careful_seq = s->delivery.seq;
+	loop_soon(e->options.loop, hand_over_barrier, s);
+}
+
+static void do_call(struct target *t, const struct delivery *d)
+{
+	struct start *s = mem_new(struct start);
+	struct event *ev = target_event(t, d->seq);
+
+	s->target = t;
+	delivery_copy(&s->delivery, d);
+	s->event = ev ? event_ref(ev) : NULL;
+	if (lane_is_careful(t->lane))
+		start_carefully(s);
+	else if (s->event)
+		enqueue(s);
+	else
+		engine_ask(t->engine, read_event, took_event, s);
+}
+
+static void do_then(struct target *t, const struct delivery *d, struct txn *txn)
+{
+	struct delivery next = {.seq = d->seq, .duty = d->duty, .own = d->own};
+
+	next.duty.target = d->duty.then;
+	next.duty.then = 0;
+	next.state = DELIVERY_WAITING;
+	txn_row(txn, &next);
+	target_recall_stored(t->engine, next.duty.target, next.seq);
+}
+
+static void add_text(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, ",\"%s\":", name);
+	if (text)
+		buf_json_string(json, text, strlen(text));
+	else
+		buf_text_add(json, "null");
+}
+
+static void add_event(struct buf *json, uint64_t seq, const struct event *ev)
+{
+	buf_printf(json, ",\"event\":{\"seq\":%llu", (unsigned long long)seq);
+	if (ev) {
+		add_text(json, "id", ev->id);
+		add_text(json, "type", ev->type);
+		add_text(json, "subject", ev->subject);
+	}
+	buf_char(json, '}');
+}
+
+static struct event *event_of(struct target *t, uint64_t seq)
+{
+	struct call *call = calls_of(&t->engine->calls, t, seq);
+
+	return call ? call->public.event : target_event(t, seq);
+}
+
+static void announce_dead(struct target *t, const struct lane_effect *effect, struct txn *txn)
+{
+	const struct delivery *d = &effect->delivery;
+	const char *name = t->section->name;
+	struct event *ev = event_of(t, d->seq);
+	struct buf json = {0};
+
+	buf_text_add(&json, "{\"target\":");
+	buf_json_string(&json, name, strlen(name));
+	buf_printf(&json, ",\"count\":%u", effect->count);
+	add_text(&json, "reason", d->why ? d->why : "");
+	add_event(&json, d->seq, ev);
+	buf_char(&json, '}');
+	engine_emit_about(t->engine, txn, "pointsman.delivery.dead", name, buf_text(&json), ev,
+			  name);
+	log_error("%s: gave up on event %llu: %s; kept as dead letter %llu/%s", name,
+		  (unsigned long long)d->seq, d->why ? d->why : "no reason given",
+		  (unsigned long long)d->seq, name);
+	buf_free(&json);
+}
+
+static void breaker_moved(struct target *t, const struct lane_effect *effect, struct txn *txn)
+{
+	bool opened = effect->kind == LANE_OPENED;
+	const char *name = t->section->name, *why = effect->delivery.why;
+	struct change *change = txn_add(txn, CHANGE_BREAKER);
+	struct buf json = {0};
+
+	change->target = t->number;
+	change->value = opened ? lane_breaker_save(t->lane) : NULL;
+	buf_text_add(&json, "{\"target\":");
+	buf_json_string(&json, name, strlen(name));
+	add_text(&json, "reason", why ? why : "");
+	buf_char(&json, '}');
+	engine_emit_about(t->engine, txn,
+			  opened ? "pointsman.breaker.opened" : "pointsman.breaker.closed", name,
+			  buf_text(&json), NULL, name);
+	if (opened)
+		log_error("%s: taken to be down: %s; one probe at a time until it answers", name,
+			  why ? why : "no reason given");
+	else
+		log_info("%s: answers again", name);
+	buf_free(&json);
+}
+
+static void say_retry(struct target *t, const struct delivery *d)
+{
+	char when[32], until[32];
+
+	if (d->state != DELIVERY_RETRY || !d->why)
+		return;
+	log_warn("%s: event %llu: %s; attempt %u, next at %s, gives up at %s", t->section->name,
+		 (unsigned long long)d->seq, d->why, d->attempt, units_time_text(d->due, when),
+		 units_time_text(d->first_at + t->section->retry.for_ms, until));
+}
+
+static void do_cancel(struct target *t, uint64_t seq)
+{
+	struct call *call = calls_of(&t->engine->calls, t, seq);
+
+	if (call && t->ops.cancel)
+		t->ops.cancel(t->ops.target, call->public.number);
+}
+
+static void do_abandon(struct target *t, uint64_t seq)
+{
+	struct call *call = calls_of(&t->engine->calls, t, seq);
+
+	if (call)
+		calls_end(&t->engine->calls, call->public.number);
+	engine_call_ended(t->engine, t, seq);
+}
+
+static void do_effect(struct target *t, const struct lane_effect *effect, struct txn *txn)
+{
+	switch (effect->kind) {
+	case LANE_CALL: do_call(t, &effect->delivery); break;
+	case LANE_CANCEL: do_cancel(t, effect->delivery.seq); break;
+	case LANE_ABANDON: do_abandon(t, effect->delivery.seq); break;
+	case LANE_ROW:
+		txn_row(txn, &effect->delivery);
+		say_retry(t, &effect->delivery);
+		break;
+	case LANE_THEN: do_then(t, &effect->delivery, txn); break;
+	case LANE_DIED: announce_dead(t, effect, txn); break;
+	case LANE_OPENED:
+	case LANE_CLOSED: breaker_moved(t, effect, txn); break;
+	}
+}
+
+/* What ended or waits long needs its event no more; after the effects, because a dead
+ * letter's announcement does. */
+static void forget_events(struct target *t, const struct lane_effects *effects)
+{
+	for (size_t i = 0; i < effects->n; i++) {
+		if (effects->list[i].kind == LANE_ROW &&
+		    effects->list[i].delivery.state != DELIVERY_CALLED)
+			target_drop_event(t, effects->list[i].delivery.seq);
+	}
+}
+
+/* An effect may bring about another input into a lane, so the list is taken first; its
+ * memory goes back for the next. */
+void target_effects(struct target *t, struct txn *txn)
+{
+	struct engine *e = t->engine;
+	struct lane_effects effects = e->effects;
+
+	e->effects = (struct lane_effects){0};
+	for (size_t i = 0; i < effects.n; i++)
+		do_effect(t, &effects.list[i], txn);
+	forget_events(t, &effects);
+	lane_effects_clear(&effects);
+	if (e->effects.list)
+		free(effects.list);
+	else
+		e->effects = effects;
+}

@@ -1,0 +1,124 @@
+/*
+ * engine_inside - what the parts of the engine share.  For the eyes of core/engine only.
+ *
+ *   load.c      opening: what the journal holds becomes lanes; and closing
+ *   engine.c    registering, submitting, finishing, draining
+ *   target.c    a lane with what surrounds it: its events, its reading
+ *   effects.c   what a lane answers, done
+ *   operator.c  redrive and drop
+ *   room.c      when intake has to stop
+ */
+#ifndef POINTSMAN_ENGINE_ENGINE_INSIDE_H
+#define POINTSMAN_ENGINE_ENGINE_INSIDE_H
+
+#include "base/map.h"
+#include "engine/calls.h"
+#include "engine/engine.h"
+#include "engine/journal_thread.h"
+
+struct kept_event { /* an event of a delivery that may start soon */
+	uint64_t seq;
+	struct event *event;
+};
+
+struct target {
+	struct engine *engine;
+	const struct instance_config *section;
+	uint32_t number;
+	struct lane *lane;
+	struct engine_target ops; /* deliver NULL: nobody has registered */
+	bool ready;
+	uint64_t next;           /* every event at or below it was offered or skipped */
+	bool reading;            /* a read of the journal is under way */
+	uint64_t cursor;         /* as last written */
+	struct kept_event *kept; /* by seq; at most LANE_MAX_WAITING */
+	size_t nkept, kept_cap;
+	struct path order_path; /* with ORDER_PATH */
+};
+
+struct start { /* a delivery that is to be called, from the loop */
+	struct start *next;
+	struct target *target;
+	struct delivery delivery;
+	struct event *event; /* NULL while it is being read */
+};
+
+struct engine {
+	struct engine_options options;
+	struct journal *journal;
+	struct sequencer *sequencer;
+	struct journal_thread *thread;
+	struct map targets;        /* name to struct target */
+	struct target **by_number; /* by target number, sparse */
+	size_t nnumbers;
+	struct map numbers; /* name to struct known, of every instance */
+	char **rules;       /* names by number, sparse */
+	size_t nrules;
+	struct calls calls;
+	struct lane_effects effects; /* scratch of one input into a lane */
+	struct loop_timer *timer;    /* the lanes' next moment */
+	struct loop_timer *housekeeping;
+	struct start *starts, **starts_end;
+	bool starting; /* a turn to run `starts` was asked for */
+	uint64_t last_seq, submitted, durable;
+	uint64_t accepted, duplicates, refused;
+	struct room *room;
+	bool started, draining, ending;
+	void (*drained)(void *arg);
+	void *drained_arg;
+	struct loop_timer *drain_timer;
+	struct target *careful; /* the lane that holds the permit; NULL: nobody */
+	uint64_t careful_seq;
+	bool unclean;
+	char *damaged;
+	uint32_t generation;
+	struct txn *first_txn; /* what opening had to write; until engine_start() */
+};
+
+struct known {
+	uint32_t number;
+	char *first; /* the name it was first seen under */
+};
+
+void engine_on_timer(void *engine);
+void engine_on_housekeeping(void *engine);
+void engine_unload(struct engine *e);
+void engine_drop_starts(struct engine *e);
+const char *engine_rule(struct engine *e, uint32_t number); /* its name, "" if unknown */
+/* Submit, or free one that holds nothing and that nobody waits for. */
+void engine_hand_over(struct engine *e, struct txn *t);
+
+struct lane_now engine_now(struct engine *e);
+struct target *engine_target(struct engine *e, const char *name); /* or NULL */
+/* Set the timer for whatever is due next. */
+void engine_schedule(struct engine *e);
+/* A call has ended: somebody may wait for that. */
+void engine_call_ended(struct engine *e, const struct target *t, uint64_t seq);
+/* An own event whose cause is at hand. */
+void engine_emit_about(struct engine *e, struct txn *t, const char *type, const char *subject,
+		       const char *json, const struct event *cause, const char *caused_by);
+
+struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
+			  uint64_t cursor, struct err *err);
+void target_free(struct target *t);
+/* Hand a stored row to the lane, its event known. */
+void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn);
+/* The events of a batch, if the lane is at the live edge. */
+void target_take_batch(struct target *t, const struct batch *b, struct txn *txn);
+/* Read the journal if the lane is behind and has room. */
+void target_read(struct target *t);
+/* Do what the lane answered in engine->effects, writing into txn; empties them. */
+void target_effects(struct target *t, struct txn *txn);
+/* Put the cursor into txn if it has moved. */
+void target_cursor(struct target *t, struct txn *txn);
+void target_drop_event(struct target *t, uint64_t seq);
+struct event *target_event(struct target *t, uint64_t seq); /* borrowed, or NULL */
+/* Hash of the order-by key of a duty's event; 0: none. */
+uint64_t target_order_key(const struct instance_config *section, const struct path *order_path,
+			  const struct event *ev, const struct duty *duty);
+bool target_is_own(const struct event *ev);
+/* Hand a stored row, by number, to its lane, if it is live there; reads both from the
+ * journal. */
+void target_recall_stored(struct engine *e, uint32_t target, uint64_t seq);
+
+#endif

@@ -1,0 +1,209 @@
+/* Opening an engine: what the journal holds becomes lanes. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "engine/engine_inside.h"
+#include "engine/room.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static bool delivers(const struct instance_config *c)
+{
+	return c->kind == INSTANCE_ACTION || c->kind == INSTANCE_SINK;
+}
+
+static bool read_small(struct engine *e, const char *space, uint32_t number, struct buf *out)
+{
+	char key[16];
+
+	snprintf(key, sizeof key, "%u", number);
+	return journal_get(e->journal, space, key, out, NULL) == JOURNAL_OK;
+}
+
+static uint64_t read_cursor(struct engine *e, uint32_t number)
+{
+	struct buf text = {0};
+	int64_t seq = 0;
+
+	if (read_small(e, "cursor", number, &text))
+		units_integer(buf_text(&text), &seq);
+	buf_free(&text);
+	return (uint64_t)seq;
+}
+
+static void read_breaker(struct engine *e, struct target *t)
+{
+	struct buf text = {0};
+
+	if (read_small(e, "breaker", t->number, &text))
+		lane_breaker_load(t->lane, buf_text(&text), engine_now(e));
+	buf_free(&text);
+}
+
+static bool recall(const struct delivery *row, void *arg)
+{
+	struct target *t = arg;
+	struct engine *e = t->engine;
+	struct journal_event event;
+
+	if (journal_event(e->journal, row->seq, &event, NULL) != JOURNAL_OK) {
+		log_error("%s: delivery %llu: its event is lost; it stays as it is",
+			  t->section->name, (unsigned long long)row->seq);
+		return true;
+	}
+	target_recall(t, row, event.event, e->first_txn);
+	journal_event_clear(&event);
+	return true;
+}
+
+static void know_number(struct engine *e, struct target *t)
+{
+	if (t->number >= e->nnumbers) {
+		size_t n = (size_t)t->number + 1;
+
+		e->by_number = mem_grow(e->by_number, n, sizeof *e->by_number);
+		memset(e->by_number + e->nnumbers, 0, (n - e->nnumbers) * sizeof *e->by_number);
+		e->nnumbers = n;
+	}
+	e->by_number[t->number] = t;
+}
+
+static bool load_target(struct engine *e, const struct instance_config *c, struct err *err)
+{
+	uint32_t number = engine_instance(e, c->name);
+	struct target *t = target_new(e, c, number, read_cursor(e, number), err);
+
+	if (!t)
+		return false;
+	map_put(&e->targets, c->name, t);
+	know_number(e, t);
+	lane_pause(t->lane, true, engine_now(e), &e->effects);
+	if (e->unclean)
+		lane_careful(t->lane);
+	read_breaker(e, t);
+	if (journal_live(e->journal, number, recall, t, err) == JOURNAL_FAILED)
+		return false;
+	target_cursor(t, e->first_txn);
+	return true;
+}
+
+/* Copies, because the journal thread owns the table of names from now on. */
+static void know_names(struct engine *e)
+{
+	const struct config *c = e->options.config;
+	const struct names *names = sequencer_names(e->sequencer);
+
+	for (size_t n = 0; n < c->ninstances; n++) {
+		struct known *known = mem_new(struct known);
+
+		known->number = names_find(names, NAME_INSTANCE, c->instances[n].name);
+		known->first = mem_text(names_first(names, known->number));
+		map_put(&e->numbers, c->instances[n].name, known);
+	}
+	for (size_t n = 0; n < c->nrules; n++) {
+		uint32_t number = names_find(names, NAME_RULE, c->rules[n].name);
+
+		if (number >= e->nrules) {
+			e->rules = mem_grow(e->rules, (size_t)number + 1, sizeof *e->rules);
+			memset(e->rules + e->nrules, 0,
+			       (number + 1 - e->nrules) * sizeof *e->rules);
+			e->nrules = (size_t)number + 1;
+		}
+		free(e->rules[number]);
+		e->rules[number] = mem_text(c->rules[n].name);
+	}
+}
+
+static bool load_journal(struct engine *e, int *status, struct err *err)
+{
+	const struct config *c = e->options.config;
+	struct journal_opened found = {0};
+
+	*status = EX_CANTCREAT;
+	e->journal = journal_open(e->options.world, c->state, &found, err);
+	if (!e->journal)
+		return false;
+	e->unclean = found.unclean;
+	e->damaged = found.damaged;
+	if (e->unclean)
+		log_warn("the last process was not stopped in order; what may have been under way "
+			 "comes again, one at a time");
+	*status = EX_CONFIG;
+	e->sequencer = sequencer_new(e->journal, c, err);
+	if (!e->sequencer)
+		return false;
+	e->last_seq = journal_last_seq(e->journal);
+	e->generation = sequencer_generation(e->sequencer);
+	return true;
+}
+
+static bool load(struct engine *e, int *status, struct err *err)
+{
+	const struct config *c = e->options.config;
+
+	if (!load_journal(e, status, err))
+		return false;
+	*status = EX_IOERR;
+	know_names(e);
+	for (size_t n = 0; n < c->ninstances; n++) {
+		if (delivers(&c->instances[n]) && !load_target(e, &c->instances[n], err))
+			return false;
+	}
+	return true;
+}
+
+struct engine *engine_new(const struct engine_options *options, int *status, struct err *err)
+{
+	struct engine *e = mem_new(struct engine);
+
+	e->options = *options;
+	e->starts_end = &e->starts;
+	e->first_txn = txn_new();
+	e->room = room_new(options->world, options->loop, options->config);
+	e->timer = loop_timer_new(options->loop, engine_on_timer, e);
+	e->housekeeping = loop_timer_new(options->loop, engine_on_housekeeping, e);
+	if (load(e, status, err))
+		return e;
+	engine_unload(e);
+	return NULL;
+}
+
+static void target_destroy(void *target)
+{
+	target_free(target);
+}
+
+static void known_destroy(void *value)
+{
+	struct known *known = value;
+
+	free(known->first);
+	free(known);
+}
+
+void engine_unload(struct engine *e)
+{
+	txn_free(e->first_txn);
+	engine_drop_starts(e);
+	calls_free(&e->calls);
+	map_free(&e->targets, target_destroy);
+	map_free(&e->numbers, known_destroy);
+	for (size_t n = 0; n < e->nrules; n++)
+		free(e->rules[n]);
+	free(e->rules);
+	free(e->by_number);
+	lane_effects_clear(&e->effects);
+	free(e->effects.list);
+	loop_timer_free(e->timer);
+	loop_timer_free(e->housekeeping);
+	loop_timer_free(e->drain_timer);
+	room_free(e->room);
+	sequencer_free(e->sequencer);
+	if (e->journal)
+		journal_close(e->journal);
+	free(e->damaged);
+	free(e);
+}
