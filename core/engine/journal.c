@@ -20,9 +20,9 @@
  * first page.  FULL: with WAL, NORMAL may lose the last commits when the power fails, and
  * webhooks were answered on the strength of them.  EXCLUSIVE: one process owns the files,
  * so there need be no index shared with others. */
-static const char pragmas[] = "PRAGMA page_size = 4096;"
+static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
+			      "PRAGMA page_size = 4096;"
 			      "PRAGMA auto_vacuum = INCREMENTAL;"
-			      "PRAGMA locking_mode = EXCLUSIVE;"
 			      "PRAGMA journal_mode = WAL;"
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA journal_size_limit = 16777216;"

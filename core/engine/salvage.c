@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define PAGE      4096
 #define PROBES    4096    /* attempts to read past damage, per table */
 #define TOLD      20      /* gaps named one by one */
 #define SEQ_GUESS 65536   /* numbers that may have been given beyond the highest one seen */
@@ -324,13 +325,15 @@ static void rescue_all(struct rescue *r, const char *aside)
 
 static bool make_new(struct rescue *r, struct world *world, const char *path, struct err *err)
 {
+	static const char settings[] = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
+				       "PRAGMA synchronous = FULL;";
+
 	unlink(path);
 	if (sqlite3_open_v2(path, &r->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, world->vfs) ==
 		    SQLITE_OK &&
-	    sqlite3_exec(r->to,
-			 "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = FULL; BEGIN;",
-			 NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(r->to, journal_schema, NULL, NULL, NULL) == SQLITE_OK)
+	    sqlite3_exec(r->to, settings, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(r->to, journal_schema, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(r->to, "BEGIN", NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	err_set(err, "journal: cannot make %s to save what can be read of the damaged one: %s",
 		path, sqlite3_errmsg(r->to));
@@ -346,14 +349,87 @@ static bool finish_new(struct rescue *r, const char *path, struct err *err)
 	return false;
 }
 
-/* Read only what is there: a write, a checkpoint too, could spoil what is left. */
-static void open_old(struct rescue *r, struct world *world, const char *path)
+/* Read only what is there: a write, a checkpoint too, could spoil what is left.  The schema
+ * counts as writable so that a file shorter than it says is read all the same. */
+static bool open_old(struct rescue *r, struct world *world, const char *path)
 {
+	static const char settings[] =
+		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;"
+		"PRAGMA writable_schema = ON; SELECT count(*) FROM sqlite_schema";
+
 	if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, world->vfs) != SQLITE_OK)
-		return;
+		return false;
 	sqlite3_db_config(r->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_exec(r->from, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON;", NULL,
-		     NULL, NULL);
+	return sqlite3_exec(r->from, settings, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool copy_file(const char *from, const char *to)
+{
+	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
+	char bytes[PAGE];
+	size_t n = 0;
+	bool ok = in && out;
+
+	while (ok && (n = fread(bytes, 1, sizeof bytes, in)) > 0)
+		ok = fwrite(bytes, 1, n, out) == n;
+	if (in)
+		fclose(in);
+	if (out)
+		ok = fclose(out) == 0 && ok;
+	return ok;
+}
+
+static void put_big_endian(unsigned char *at, uint32_t n)
+{
+	for (int i = 3; i >= 0; i--, n >>= 8)
+		at[i] = (unsigned char)n;
+}
+
+/* The first page says where the tables begin, and that is the same in every journal: take
+ * it from the new one, with its own number of pages and as a file with a log. */
+static bool replace_first_page(const char *path, const char *fresh)
+{
+	int to = open(path, O_WRONLY | O_CLOEXEC), from = open(fresh, O_RDONLY | O_CLOEXEC);
+	unsigned char page[PAGE];
+	off_t size = to >= 0 ? lseek(to, 0, SEEK_END) : 0;
+	bool ok = size >= PAGE && from >= 0 && pread(from, page, PAGE, 0) == PAGE;
+
+	if (ok) {
+		page[18] = page[19] = 2;
+		put_big_endian(page + 28, (uint32_t)(size / PAGE));
+		memcpy(page + 92, page + 24, 4);
+		ok = pwrite(to, page, PAGE, 0) == PAGE;
+	}
+	if (to >= 0)
+		close(to);
+	if (from >= 0)
+		close(from);
+	return ok;
+}
+
+/* Reads from a copy then: the damaged file is kept as it was found. */
+static void open_headless(struct rescue *r, struct world *world, const char *path,
+			  const char *fresh, const char *copy)
+{
+	char *log = mem_format("%s-wal", path), *log_copy = mem_format("%s-wal", copy);
+
+	if (copy_file(path, copy) && replace_first_page(copy, fresh)) {
+		if (access(log, F_OK) == 0)
+			copy_file(log, log_copy);
+		sqlite3_close(r->from);
+		open_old(r, world, copy);
+	}
+	free(log);
+	free(log_copy);
+}
+
+static void remove_copy(const char *copy)
+{
+	char *log = mem_format("%s-wal", copy);
+
+	unlink(copy);
+	unlink(log);
+	free(log);
 }
 
 static char *dated_name(struct world *world, const char *path)
@@ -404,13 +480,16 @@ bool journal_salvage(struct world *world, const char *path, struct err *err)
 {
 	struct buf lost = {0};
 	char *fresh = mem_format("%s.saved", path), *aside = dated_name(world, path);
+	char *copy = mem_format("%s.copy", path);
 	struct rescue r = {.lost = &lost};
 	bool ok = make_new(&r, world, fresh, err);
 
 	if (ok) {
-		open_old(&r, world, path);
+		if (!open_old(&r, world, path))
+			open_headless(&r, world, path, fresh, copy);
 		rescue_all(&r, aside);
 		sqlite3_close(r.from);
+		remove_copy(copy);
 		ok = finish_new(&r, fresh, err);
 	}
 	sqlite3_close(r.to);
@@ -420,5 +499,6 @@ bool journal_salvage(struct world *world, const char *path, struct err *err)
 	buf_free(&lost);
 	free(fresh);
 	free(aside);
+	free(copy);
 	return ok;
 }
