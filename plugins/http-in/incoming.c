@@ -2,8 +2,8 @@
 
 #include "base/mem.h"
 #include "json/check.h"
+#include "json/escape.h"
 #include "json/find.h"
-#include "json/string.h"
 
 #include <ctype.h>
 #include <openssl/evp.h>
