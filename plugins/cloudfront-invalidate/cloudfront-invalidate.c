@@ -26,7 +26,7 @@ static const struct pm_key keys[] = {
 	{"paths", PM_TEMPLATE, PM_LIST, "/*", NULL,
 	 "What to invalidate: paths from the root, a * at the end only."},
 	{"wait", PM_BOOL, 0, "no", NULL, "Be done only when CloudFront has finished."},
-	{"poll", PM_DURATION, 0, "10s", "1s..10m", "With `wait`: how often to ask."},
+	{"poll", PM_DURATION, 0, "10s", "100ms..10m", "With `wait`: how often to ask."},
 	AWS_KEY_REGION("us-east-1"),
 	AWS_KEY_ENDPOINT,
 	{0},

@@ -26,7 +26,7 @@ static const struct pm_key keys[] = {
 	{"env.*", PM_TEMPLATE, 0, NULL, NULL, "An environment variable of the build."},
 	{"buildspec", PM_STRING, 0, NULL, NULL, "Buildspec to use instead of the project's."},
 	{"image", PM_TEMPLATE, 0, NULL, NULL, "Image to build in instead of the project's."},
-	{"poll", PM_DURATION, 0, "10s", "1s..10m", "How often to look at running builds."},
+	{"poll", PM_DURATION, 0, "10s", "100ms..10m", "How often to look at running builds."},
 	AWS_KEY_REGION(""),
 	AWS_KEY_ENDPOINT,
 	{0},

@@ -337,8 +337,8 @@ static void a_record_of_unknown_shape_is_a_dead_letter_and_the_shard_goes_on(voi
 		"{\"eventName\":\"INSERT\",\"dynamodb\":{\"Keys\":{},\"NewImage\":{\"a\":{\"X\":1}}"
 		","
 		"\"SequenceNumber\":\"1\"}}",
-		"{\"eventName\":\"MODIFY\",\"dynamodb\":{\"Keys\":{},\"NewImage\":{},"
-		"\"SequenceNumber\":\"1\"}}",
+		("{\"eventName\":\"MODIFY\",\"dynamodb\":{\"Keys\":{},\"NewImage\":{},"
+		 "\"SequenceNumber\":\"1\"}}"),
 		"{\"eventName\":\"INSERT\",\"dynamodb\":{\"Keys\":{},\"NewImage\":{}}}",
 		"7",
 		"null",

@@ -15,7 +15,7 @@ static const struct pm_key keys[] = {
 	{"prefix", PM_STRING, 0, NULL, NULL, "Look at all objects whose key begins so."},
 	{"queue", PM_STRING, 0, NULL, NULL,
 	 "URL of an SQS queue that gets the bucket's notifications: be told instead of looking."},
-	{"poll", PM_DURATION, 0, "15s", "1s..1d", "How often to look."},
+	{"poll", PM_DURATION, 0, "15s", "100ms..1d", "How often to look."},
 	AWS_KEY_REGION(""),
 	AWS_KEY_ENDPOINT,
 	{0},
