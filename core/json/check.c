@@ -13,8 +13,8 @@
 #define FEW 16 /* members that are compared one by one; more get a hash table */
 
 struct name {
-	size_t at, len; /* between the quotes */
-	uint64_t hash;  /* of the plain text */
+	size_t at, len;  /* between the quotes */
+	uint64_t digest; /* of both ends of the plain text; equal names have equal ones */
 	bool escaped;
 };
 
@@ -79,19 +79,36 @@ static uint64_t zeros(uint64_t word)
 	return (word - EACH(0x01)) & ~word & EACH(0x80);
 }
 
-/* Eight bytes at a time while they are ASCII and neither quote, backslash nor control. */
+/* The bytes of the word that end a plain run have their top bit set: quote, backslash,
+ * control, and all that is not ASCII.  Above the lowest of them others may be set, too. */
+static uint64_t stops(uint64_t word)
+{
+	return (word & EACH(0x80)) | ((word - EACH(0x20)) & ~word & EACH(0x80)) |
+	       zeros(word ^ EACH('"')) | zeros(word ^ EACH('\\'));
+}
+
+static bool plain_byte(char b)
+{
+	return (unsigned char)b >= 0x20 && (unsigned char)b < 0x80 && b != '"' && b != '\\';
+}
+
 static size_t plain_run(const char *p, size_t len)
 {
 	size_t n = 0;
-	uint64_t w;
+	uint64_t word, found;
 
-	for (; len - n >= sizeof w; n += sizeof w) {
-		memcpy(&w, p + n, sizeof w);
-		if ((w & EACH(0x80)) | ((w - EACH(0x20)) & ~w & EACH(0x80)) | zeros(w ^ EACH('"')) |
-		    zeros(w ^ EACH('\\')))
-			break;
+	for (; len - n >= sizeof word; n += sizeof word) {
+		memcpy(&word, p + n, sizeof word);
+		found = stops(word);
+		if (!found)
+			continue;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		return n + (size_t)__builtin_ctzll(found) / 8;
+#else
+		break;
+#endif
 	}
-	while (n < len && p[n] >= 0x20 && p[n] < 0x7f && p[n] != '"' && p[n] != '\\')
+	while (n < len && plain_byte(p[n]))
 		n++;
 	return n;
 }
@@ -137,15 +154,48 @@ static bool string(struct checker *c, bool *escaped)
 	return true;
 }
 
+/* The name without escapes; good until the next call. */
+static const char *plain_name(struct checker *c, const struct name *name, size_t *len)
+{
+	*len = name->len;
+	if (!name->escaped)
+		return c->text + name->at;
+	buf_cut(&c->plain, 0);
+	json_string_plain(c->text + name->at, name->len, &c->plain);
+	*len = c->plain.len;
+	return buf_text(&c->plain);
+}
+
+/* Cheaper than a hash, and enough to tell a few names apart. */
+static uint64_t digest_of(struct checker *c, const struct name *name)
+{
+	uint64_t first = 0, last = 0;
+	size_t len, n;
+	const char *plain = plain_name(c, name, &len);
+
+	n = len < sizeof first ? len : sizeof first;
+	memcpy(&first, plain, n);
+	memcpy(&last, plain + len - n, n);
+	return first + last * 31 + len;
+}
+
 static bool same_name(struct checker *c, const struct name *a, const struct name *b)
 {
-	if (a->hash != b->hash)
+	size_t len;
+	const char *plain;
+
+	if (a->digest != b->digest)
 		return false;
-	if (!a->escaped)
-		return json_string_is(c->text + b->at, b->len, c->text + a->at, a->len);
-	buf_cut(&c->plain, 0);
-	json_string_plain(c->text + a->at, a->len, &c->plain);
-	return json_string_is(c->text + b->at, b->len, buf_text(&c->plain), c->plain.len);
+	plain = plain_name(c, a, &len);
+	return json_string_is(c->text + b->at, b->len, plain, len);
+}
+
+static size_t slot_of(struct checker *c, const struct seen *s, const struct name *name)
+{
+	size_t len;
+	const char *plain = plain_name(c, name, &len);
+
+	return hash64(plain, len, c->seed) & (s->nslots - 1);
 }
 
 static void slots_rebuild(struct checker *c, struct seen *s)
@@ -154,7 +204,7 @@ static void slots_rebuild(struct checker *c, struct seen *s)
 	s->nslots = s->nslots ? s->nslots * 4 : 8 * FEW;
 	s->slots = mem_zero(s->nslots * sizeof *s->slots);
 	for (size_t i = s->base; i < c->nnames; i++) {
-		size_t at = c->names[i].hash & (s->nslots - 1);
+		size_t at = slot_of(c, s, &c->names[i]);
 
 		while (s->slots[at])
 			at = (at + 1) & (s->nslots - 1);
@@ -168,7 +218,7 @@ static bool seen_in_table(struct checker *c, struct seen *s, const struct name *
 
 	if ((c->nnames - s->base) * 2 >= s->nslots)
 		slots_rebuild(c, s);
-	for (at = name->hash & (s->nslots - 1); s->slots[at]; at = (at + 1) & (s->nslots - 1)) {
+	for (at = slot_of(c, s, name); s->slots[at]; at = (at + 1) & (s->nslots - 1)) {
 		if (same_name(c, &c->names[s->slots[at] - 1], name))
 			return true;
 	}
@@ -196,13 +246,7 @@ static bool member_name(struct checker *c, struct seen *s)
 	if (!string(c, &name.escaped))
 		return false;
 	name.len = c->at - 1 - name.at;
-	if (name.escaped) {
-		buf_cut(&c->plain, 0);
-		json_string_plain(c->text + name.at, name.len, &c->plain);
-		name.hash = hash64(buf_text(&c->plain), c->plain.len, c->seed);
-	} else {
-		name.hash = hash64(c->text + name.at, name.len, c->seed);
-	}
+	name.digest = digest_of(c, &name);
 	if (seen_before(c, s, &name))
 		return fail(c, name.at - 1, "duplicate member name");
 	mem_room(c->names, c->nnames, c->names_cap);

@@ -159,6 +159,29 @@ static void strings_are_strict(void **state)
 	EXPECT_REFUSED(rows);
 }
 
+/* Runs of plain bytes are skipped several at a time; the first other one must be found
+ * wherever it stands, and whatever follows it. */
+static void a_bad_byte_is_found_at_any_place(void **state)
+{
+	static const char bad[] = "\x01\x1f\n\x80\xff\xc0";
+
+	(void)state;
+	for (size_t len = 1; len < 40; len++) {
+		for (size_t at = 0; at < len; at++) {
+			char text[64];
+			struct json_fault fault;
+
+			memset(text, at % 2 ? 0x21 : 0x7f, sizeof text);
+			text[0] = '"';
+			text[len + 1] = '"';
+			assert_true(json_check(text, len + 2, 0, NULL));
+			memset(text + 1 + at, bad[(at + len) % (sizeof bad - 1)], len - at);
+			assert_false(json_check(text, len + 2, 0, &fault));
+			assert_int_equal(fault.offset, at + 1);
+		}
+	}
+}
+
 static void duplicate_names_are_found_after_unescaping(void **state)
 {
 	static const struct refused rows[] = {
@@ -265,6 +288,7 @@ int main(void)
 		cmocka_unit_test(structure_is_strict),
 		cmocka_unit_test(numbers_are_strict),
 		cmocka_unit_test(strings_are_strict),
+		cmocka_unit_test(a_bad_byte_is_found_at_any_place),
 		cmocka_unit_test(duplicate_names_are_found_after_unescaping),
 		cmocka_unit_test(a_large_object_is_searched_too),
 		cmocka_unit_test(depth_is_bounded),
