@@ -274,32 +274,22 @@ static bool from_fits(const struct rule *r, const struct event *ev)
 	return false;
 }
 
-static struct json_value find(const struct event *ev, const struct path *path, size_t steps,
-			      struct buf *scratch)
-{
-	struct path front = {path->text, path->steps, steps};
-
-	return event_find(ev, EVENT_ITSELF, &front, scratch);
-}
-
-static bool nothing(const struct json_value *v)
-{
-	return v->kind == KIND_ABSENT || v->kind == KIND_NULL;
-}
-
-/* An item that is new has changed in all it has; one that is gone, in nothing. */
+/* An item that is new has nothing to differ from, and so has changed in all it has; one
+ * that is gone has changed in nothing. */
 static enum verdict changed(const struct rule *r, const struct event *ev, struct buf *scratch)
 {
-	struct json_value new_item = find(ev, &r->now, 2, scratch);
-	struct json_value old_item = find(ev, &r->before, 2, scratch);
-	struct json_value now = find(ev, &r->now, r->now.n, scratch);
-	struct json_value before = find(ev, &r->before, r->before.n, scratch);
+	const struct path item = {r->now.text, r->now.steps, 2};
+	struct json_value now = event_find(ev, EVENT_ITSELF, &r->now, scratch);
+	struct json_value before = event_find(ev, EVENT_ITSELF, &r->before, scratch);
 
-	if (nothing(&new_item) || (now.kind == KIND_ABSENT && before.kind == KIND_ABSENT))
-		return VERDICT_ABSENT;
-	if (nothing(&old_item))
+	if (now.kind != KIND_ABSENT && before.kind != KIND_ABSENT)
+		return json_same(&now, &before) ? VERDICT_FAIL : VERDICT_PASS;
+	if (now.kind != KIND_ABSENT)
 		return VERDICT_PASS;
-	return json_same(&now, &before) ? VERDICT_FAIL : VERDICT_PASS;
+	if (before.kind == KIND_ABSENT)
+		return VERDICT_ABSENT;
+	now = event_find(ev, EVENT_ITSELF, &item, scratch);
+	return now.kind == KIND_OBJECT ? VERDICT_PASS : VERDICT_ABSENT;
 }
 
 /* Everything but `on`.  `verdicts` of this rule, behind that of `on`, or NULL. */
