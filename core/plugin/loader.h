@@ -14,7 +14,7 @@
 #include <pointsman/plugin.h>
 #include <stddef.h>
 
-struct plugin { /* for the life of the loader */
+struct plugin {                 /* for the life of the loader */
 	struct pm_plugin table; /* keys and types point to the arrays below */
 	struct pm_key *keys;
 	size_t nkeys;

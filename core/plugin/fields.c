@@ -1,0 +1,153 @@
+#include "plugin/fields.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const closed[] = {"text", "number", "bool"};
+static const char *const open_types[] = {"object", "array", "any"};
+
+struct word {
+	const char *name, *type; /* type NULL: none is said */
+	size_t name_len, type_len;
+	bool optional;
+};
+
+/* The next word at *p; false at the end. */
+static bool next_word(const char **p, struct word *w)
+{
+	size_t len;
+	const char *colon;
+
+	*p += strspn(*p, " ");
+	len = strcspn(*p, " ");
+	if (len == 0)
+		return false;
+	colon = memchr(*p, ':', len);
+	*w = (struct word){.name = *p, .name_len = colon ? (size_t)(colon - *p) : len};
+	if (colon) {
+		w->type = colon + 1;
+		w->type_len = len - w->name_len - 1;
+	}
+	if (*w->name == '?' && w->name_len > 0) {
+		w->optional = true;
+		w->name++;
+		w->name_len--;
+	}
+	*p += len;
+	return true;
+}
+
+static bool among(const char *const *types, size_t n, const struct word *w)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strlen(types[i]) == w->type_len && memcmp(types[i], w->type, w->type_len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool may_go_deeper(const struct word *w)
+{
+	return w->type && among(open_types, sizeof open_types / sizeof *open_types, w);
+}
+
+static bool is_star(const struct word *w)
+{
+	return w->name_len == 1 && *w->name == '*' && !w->type && !w->optional;
+}
+
+static bool is_name(const struct word *w)
+{
+	char *text = mem_slice(w->name, w->name_len);
+	struct path path = {0};
+	size_t used = 0;
+	bool ok = path_parse(text, w->name_len, &path, &used, NULL) && used == w->name_len;
+
+	path_free(&path);
+	free(text);
+	return ok;
+}
+
+bool fields_check(const char *fields, struct err *err)
+{
+	struct word w;
+
+	while (next_word(&fields, &w)) {
+		if (is_star(&w))
+			continue;
+		if (!is_name(&w)) {
+			err_set(err, "`%.*s` is no field's name", (int)w.name_len, w.name);
+			return false;
+		}
+		if (w.type && !may_go_deeper(&w) &&
+		    !among(closed, sizeof closed / sizeof *closed, &w)) {
+			err_set(err,
+				"field `%.*s` has the type `%.*s`; there are text, number, bool, "
+				"object, array and any",
+				(int)w.name_len, w.name, (int)w.type_len, w.type);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* How many steps from `from` on the word's name takes up; 0 if they differ. */
+static size_t common(const struct word *w, const struct path *path, size_t from, bool *whole)
+{
+	const char *p = w->name, *end = w->name + w->name_len;
+	size_t i = from;
+
+	while (p < end && i < path->n) {
+		const char *dot = memchr(p, '.', (size_t)(end - p));
+		size_t len = (size_t)((dot ? dot : end) - p);
+
+		if (path->steps[i].len != len || memcmp(path->steps[i].name, p, len) != 0)
+			return 0;
+		i++;
+		p += len + (dot != NULL);
+	}
+	*whole = p >= end;
+	return i - from;
+}
+
+static enum field judge(const struct word *w, const struct path *path, size_t from)
+{
+	bool whole = false;
+	size_t n = common(w, path, from, &whole);
+
+	if (n == 0)
+		return FIELD_ABSENT;
+	if (n < path->n - from)
+		return whole && may_go_deeper(w) ? FIELD_OPTIONAL : FIELD_ABSENT;
+	return w->optional ? FIELD_OPTIONAL : FIELD_THERE;
+}
+
+enum field fields_find(const char *fields, const struct path *path, size_t from)
+{
+	enum field best = FIELD_ABSENT, found;
+	struct word w;
+
+	if (from == path->n)
+		return FIELD_THERE;
+	while (next_word(&fields, &w)) {
+		found = is_star(&w) ? FIELD_OPTIONAL : judge(&w, path, from);
+		if (found > best)
+			best = found;
+	}
+	return best;
+}
+
+void fields_each(const char *fields, void (*fn)(const char *name, void *arg), void *arg)
+{
+	struct word w;
+
+	while (next_word(&fields, &w)) {
+		char *name = mem_slice(w.name, w.name_len);
+
+		if (!is_star(&w))
+			fn(name, arg);
+		free(name);
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * fields - what a type's table says of its events' `data`.
+ *
+ * "project seconds:number ?version new:object *": names separated by blanks, a leading `?`
+ * for one that may be absent, an optional type behind a colon (text if none; number bool
+ * object array any), dots for members that are named one by one, and `*` if there may be
+ * more.
+ */
+#ifndef POINTSMAN_PLUGIN_FIELDS_H
+#define POINTSMAN_PLUGIN_FIELDS_H
+
+#include "base/err.h"
+#include "json/path.h"
+
+#include <stdbool.h>
+
+enum field { FIELD_ABSENT, FIELD_OPTIONAL, FIELD_THERE };
+
+bool fields_check(const char *fields, struct err *err);
+/* May `data` have what is at steps [from..] of the path? */
+enum field fields_find(const char *fields, const struct path *path, size_t from);
+/* Calls fn with each name, for messages; texts are good until it returns. */
+void fields_each(const char *fields, void (*fn)(const char *name, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * survey - a configuration with its plugins, as the checks go over it.
+ *
+ * What may happen: each event type that an instance emits, or the router itself, is a row.
+ * A rule or input is fed by the rows that its `on`, `from`, `where` and `changed` let pass.
+ */
+#ifndef POINTSMAN_PLUGIN_SURVEY_H
+#define POINTSMAN_PLUGIN_SURVEY_H
+
+#include "config/config.h"
+#include "plugin/fields.h"
+#include "plugin/loader.h"
+#include "plugin/values.h"
+#include "rules/expr.h"
+
+struct part { /* a section with a plugin */
+	const struct instance_config *section;
+	const struct plugin *plugin; /* NULL: it cannot be loaded, which is told */
+	struct values *values;       /* NULL: a key is wrong, which is told */
+};
+
+struct row {                                /* a type that may be emitted */
+	const char *type;                   /* "*": whatever a plugin emits that cannot be loaded */
+	const char *fields;                 /* as in fields.h */
+	const struct instance_config *from; /* NULL: the router */
+};
+
+struct feed { /* the rows that may reach a rule or input */
+	const struct row **rows;
+	size_t n;
+};
+
+struct survey {
+	const struct config *config;
+	struct loader *loader;
+	struct report *report;
+	struct part *parts; /* one for each of config->instances */
+	struct row *rows;
+	size_t nrows;
+	struct feed *rules, *inputs; /* as in the configuration */
+};
+
+/* rows.c */
+void survey_rows(struct survey *s);
+/* Can an event fit both?  `type` may end with `*` as pm_type's do. */
+bool row_fits(const char *pattern, const char *type);
+bool row_may_come(const struct row *row, const struct selector_config *select);
+/* May an event of the row have the path's steps [from..], `data.x` or an attribute? */
+enum field row_find(const struct row *row, const struct path *path, size_t from);
+/* The best answer of all; *all tells whether every row may have it. */
+enum field feed_find(const struct feed *feed, const struct path *path, size_t from, bool *all);
+/* Is a name of the path nearly one that the rows have?  The caller's, or NULL. */
+char *feed_nearest(const struct feed *feed, const struct path *path, size_t from);
+struct feed feed_join(const struct survey *s, char *const *inputs);
+
+/* check_rules.c: fills in the feeds */
+void check_rules(struct survey *s);
+/* check_targets.c */
+void check_targets(struct survey *s);
+/* cycle.c */
+void check_cycles(struct survey *s);
+
+struct part *survey_part(const struct survey *s, const char *name); /* or NULL */
+bool is_target(const struct instance_config *i);
+bool is_emitter(const struct instance_config *i);
+
+/* "; did you mean `x`?" or "", good until the next call. */
+const char *survey_hint(const char *word, const char *const *names, size_t n);
+
+#endif
