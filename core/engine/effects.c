@@ -54,7 +54,10 @@ static void begin_call(struct start *s)
 	if (t->ops.deliver && t->ready && !e->draining && s->event) {
 		call = calls_begin(&e->calls);
 		give_public(call, t, s);
-		t->ops.deliver(t->ops.target, &call->public);
+		if (!s->cancel)
+			t->ops.deliver(t->ops.target, &call->public);
+		else if (t->ops.cancel)
+			t->ops.cancel(t->ops.target, call->public.number);
 	}
 	start_free(s);
 }
@@ -128,16 +131,22 @@ static void took_event(void *arg)
 		event_lost(s);
 }
 
+static void go(struct start *s)
+{
+	if (s->event)
+		enqueue(s);
+	else
+		engine_ask(s->target->engine, read_event, took_event, s);
+}
+
 static void after_row(struct txn *t, void *arg)
 {
 	struct start *s = arg;
 
 	if (t->failed)
 		start_free(s);
-	else if (s->event)
-		enqueue(s);
 	else
-		engine_ask(s->target->engine, read_event, took_event, s);
+		go(s);
 }
 
 /* After an unclean stop the row that says "in a call" is durable before the call: what is
@@ -161,7 +170,7 @@ static void start_carefully(struct start *s)
 	loop_soon(e->options.loop, hand_over_barrier, s);
 }
 
-static void do_call(struct target *t, const struct delivery *d)
+static struct start *start_new(struct target *t, const struct delivery *d)
 {
 	struct start *s = mem_new(struct start);
 	struct event *ev = target_event(t, d->seq);
@@ -169,12 +178,26 @@ static void do_call(struct target *t, const struct delivery *d)
 	s->target = t;
 	delivery_copy(&s->delivery, d);
 	s->event = ev ? event_ref(ev) : NULL;
-	if (lane_is_careful(t->lane))
+	return s;
+}
+
+/* A row just written that says "in a call" is what a careful start has before it. */
+static bool carefully(const struct lane_effects *effects, size_t at)
+{
+	const struct lane_effect *before = at ? &effects->list[at - 1] : NULL;
+
+	return before && before->kind == LANE_ROW && before->delivery.state == DELIVERY_CALLED &&
+	       before->delivery.seq == effects->list[at].delivery.seq;
+}
+
+static void do_call(struct target *t, const struct lane_effects *effects, size_t at)
+{
+	struct start *s = start_new(t, &effects->list[at].delivery);
+
+	if (carefully(effects, at))
 		start_carefully(s);
-	else if (s->event)
-		enqueue(s);
 	else
-		engine_ask(t->engine, read_event, took_event, s);
+		go(s);
 }
 
 static void do_then(struct target *t, const struct delivery *d, struct txn *txn)
@@ -271,12 +294,20 @@ static void say_retry(struct target *t, const struct delivery *d)
 		 units_time_text(d->first_at + t->section->retry.for_ms, until));
 }
 
-static void do_cancel(struct target *t, uint64_t seq)
+/* A held delivery has no number: it gets one to be cancelled under. */
+static void do_cancel(struct target *t, const struct delivery *d)
 {
-	struct call *call = calls_of(&t->engine->calls, t, seq);
+	struct call *call = calls_of(&t->engine->calls, t, d->seq);
+	struct start *s;
 
-	if (call && t->ops.cancel)
-		t->ops.cancel(t->ops.target, call->public.number);
+	if (call) {
+		if (t->ops.cancel)
+			t->ops.cancel(t->ops.target, call->public.number);
+		return;
+	}
+	s = start_new(t, d);
+	s->cancel = true;
+	go(s);
 }
 
 static void do_abandon(struct target *t, uint64_t seq)
@@ -288,11 +319,14 @@ static void do_abandon(struct target *t, uint64_t seq)
 	engine_call_ended(t->engine, t, seq);
 }
 
-static void do_effect(struct target *t, const struct lane_effect *effect, struct txn *txn)
+static void do_effect(struct target *t, const struct lane_effects *effects, size_t at,
+		      struct txn *txn)
 {
+	const struct lane_effect *effect = &effects->list[at];
+
 	switch (effect->kind) {
-	case LANE_CALL: do_call(t, &effect->delivery); break;
-	case LANE_CANCEL: do_cancel(t, effect->delivery.seq); break;
+	case LANE_CALL: do_call(t, effects, at); break;
+	case LANE_CANCEL: do_cancel(t, &effect->delivery); break;
 	case LANE_ABANDON: do_abandon(t, effect->delivery.seq); break;
 	case LANE_ROW:
 		txn_row(txn, &effect->delivery);
@@ -325,7 +359,7 @@ void target_effects(struct target *t, struct txn *txn)
 
 	e->effects = (struct lane_effects){0};
 	for (size_t i = 0; i < effects.n; i++)
-		do_effect(t, &effects.list[i], txn);
+		do_effect(t, &effects, i, txn);
 	forget_events(t, &effects);
 	lane_effects_clear(&effects);
 	if (e->effects.list)

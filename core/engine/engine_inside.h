@@ -41,6 +41,7 @@ struct start { /* a delivery that is to be called, from the loop */
 	struct target *target;
 	struct delivery delivery;
 	struct event *event; /* NULL while it is being read */
+	bool cancel;         /* its deadline is over: cancel(), not deliver() */
 };
 
 struct engine {
