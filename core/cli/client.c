@@ -44,7 +44,8 @@ static void on_failed(int status, const char *why, void *arg)
 static bool open_journal(struct client_connection *c, int *status)
 {
 	struct service *s = &c->service;
-	struct engine_options options = {.config = c->config, .failed = on_failed};
+	struct engine_options options = {
+		.config = c->config, .failed = on_failed, .visiting = true};
 	struct err err = {{0}};
 
 	s->world = world_real();

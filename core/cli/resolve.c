@@ -96,7 +96,8 @@ static bool run(struct resolving *r, const struct config *only, struct loader *l
 {
 	struct http_client_options client = {
 		.proxy = only->proxy, .ca = only->ca, .agent = "pointsman"};
-	struct engine_options engine = {r->world, r->loop, only, on_failed, NULL};
+	struct engine_options engine = {
+		.world = r->world, .loop = r->loop, .config = only, .failed = on_failed};
 	struct runtime_options o = {
 		.world = r->world, .loop = r->loop, .config = only, .loader = loader};
 	struct err err = {{0}};

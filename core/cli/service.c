@@ -192,13 +192,23 @@ static void sent(struct txn *t, void *arg)
 	loop_soon(r->service->loop, end_later, r);
 }
 
+static bool fit(const struct event *ev, struct err *err)
+{
+	if (strncmp(ev->type, "pointsman.", 10) == 0) {
+		err_set(err, "type %s: pointsman.* is for the router's own events", ev->type);
+		return false;
+	}
+	return event_check(ev, err);
+}
+
 static void do_send(struct request *r)
 {
 	struct event *ev = event_parse(buf_text(&r->event), r->event.len, "send", &r->err);
 	const char *why = "";
 	struct txn *t;
 
-	if (!ev) {
+	if (!ev || !fit(ev, &r->err)) {
+		event_unref(ev);
 		r->status = EX_DATAERR;
 		end(r);
 		return;

@@ -154,7 +154,11 @@ static bool open_network(struct daemon *d)
 static bool open_engine(struct daemon *d, int *status)
 {
 	struct service *s = &d->service;
-	struct engine_options o = {s->world, s->loop, s->config, on_failed, d};
+	struct engine_options o = {.world = s->world,
+				   .loop = s->loop,
+				   .config = s->config,
+				   .failed = on_failed,
+				   .arg = d};
 	struct err err = {{0}};
 
 	s->engine = engine_new(&o, status, &err);

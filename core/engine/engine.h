@@ -40,6 +40,8 @@ struct engine_options {
 	struct world *world;
 	struct loop *loop; /* base/loop.h: libevent's own header has a `struct event` too */
 	const struct config *config; /* for the life of the engine */
+	/* For a verb while no daemon runs: a crash that came before is still one afterwards. */
+	bool visiting;
 	/* The journal cannot be written any more: say so and exit with `status`. */
 	void (*failed)(int status, const char *why, void *arg);
 	void *arg;

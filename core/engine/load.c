@@ -128,7 +128,7 @@ static bool load_journal(struct engine *e, int *status, struct err *err)
 		return false;
 	e->unclean = found.unclean;
 	e->damaged = found.damaged;
-	if (e->unclean)
+	if (e->unclean && !e->options.visiting)
 		log_warn("the last process was not stopped in order; what may have been under way "
 			 "comes again, one at a time");
 	*status = EX_CONFIG;
@@ -202,7 +202,9 @@ void engine_unload(struct engine *e)
 	loop_timer_free(e->drain_timer);
 	room_free(e->room);
 	sequencer_free(e->sequencer);
-	if (e->journal)
+	if (e->journal && e->options.visiting)
+		journal_leave(e->journal);
+	else if (e->journal)
 		journal_close(e->journal);
 	free(e->damaged);
 	free(e);
