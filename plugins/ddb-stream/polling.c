@@ -376,7 +376,7 @@ void polling_begin(struct pm_host *h)
 	struct reader *r = reader_of(h);
 	struct shard *shard;
 
-	for (size_t i = 0; (shard = shards_next(&r->shards, &i));) {
+	for (size_t i = 0; !r->stopped && (shard = shards_next(&r->shards, &i));) {
 		if (shards_ready(&r->shards, shard))
 			go_on(h, shard);
 	}
