@@ -309,6 +309,7 @@ static void inputs_fire_when_all_are_filled_and_one_is_new(void **state)
 static void a_slot_is_new_only_once(void **state)
 {
 	struct fixture *f = *state;
+	struct buf text = {0};
 	char *rules = mem_format("%s[rule r]\ninputs = repo, in\ncoalesce = 10s\ndo = build\n",
 				 four_inputs);
 
@@ -317,9 +318,12 @@ static void a_slot_is_new_only_once(void **state)
 	happen(f, "put", "{\"key\":\"in\"}", 0);
 	time_is(f, 10 * SECOND);
 	members_are(f, "repo=1 in=2");
+	router_cell(f->state, f->out.changes[0].key, &text);
+	assert_null(strstr(text.data, "\"new\":true"));
 	assert_true(router_next_deadline(f->plan, f->state) == INT64_MAX);
 	time_is(f, 60 * SECOND);
 	assert_int_equal(f->out.nfirings, 0);
+	buf_free(&text);
 	free(rules);
 }
 
@@ -336,6 +340,8 @@ static void a_slot_older_than_reset_is_emptied(void **state)
 	assert_int_equal(f->out.nfirings, 0);
 	happen(f, "push", NULL, 60 * SECOND + 2);
 	members_are(f, "repo=3 in=2");
+	happen(f, "push", NULL, 120 * SECOND + 1); /* just within */
+	members_are(f, "repo=4 in=2");
 	time_is(f, 200 * SECOND);
 	assert_int_equal(f->out.nfirings, 0);
 	assert_true(router_next_deadline(f->plan, f->state) == INT64_MAX);

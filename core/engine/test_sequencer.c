@@ -307,6 +307,7 @@ static void a_refused_event_is_a_dead_letter_with_its_reason(void **state)
 	d = read_delivery(f, 1, DELIVERY_INTAKE);
 	assert_int_equal(d.state, DELIVERY_DEAD);
 	assert_string_equal(d.why, "line 3");
+	assert_true(d.ended_at == NOW);
 	delivery_clear(&d);
 }
 
