@@ -194,10 +194,12 @@ static bool name_is_good(struct loading *l, enum section_kind kind, const struct
 			      "`%s`: a section's name has letters, digits, `-` and `_` only, and "
 			      "not more than %d of them",
 			      s->name, LONGEST_NAME);
-	} else if (kind == SECTION_INSTANCE && strcmp(s->name, "pointsman") == 0) {
+	} else if (kind == SECTION_INSTANCE &&
+		   (strcmp(s->name, "pointsman") == 0 || strcmp(s->name, "send") == 0)) {
 		section_error(s, NULL,
-			      "`pointsman` is where the router's own events come from; "
-			      "choose another name");
+			      "`%s` is what the events of the router itself, or of `pointsman "
+			      "send`, come through; choose another name",
+			      s->name);
 	} else if (secrets && (strcmp(s->name, "env") == 0 || strcmp(s->name, "file") == 0 ||
 			       strcmp(s->name, "credential") == 0)) {
 		section_error(s, NULL, "`${%s:..}` means something already; choose another name",

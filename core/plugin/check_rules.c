@@ -48,7 +48,7 @@ static void check_from(const struct asking *a)
 		const struct instance_config *i = config_instance(c, *from);
 		struct place at = element_place(a->select->from_key, *from);
 
-		if (strcmp(*from, "pointsman") == 0)
+		if (!i && (strcmp(*from, "pointsman") == 0 || strcmp(*from, "send") == 0))
 			continue;
 		if (!i)
 			report_error(a->s->report, at, "from: no source or action `%s`%s", *from,
@@ -64,7 +64,7 @@ static void check_from(const struct asking *a)
 static bool anybody_emits(const struct survey *s, const char *pattern)
 {
 	for (size_t i = 0; i < s->nrows; i++) {
-		if (row_fits(pattern, s->rows[i].type))
+		if (!s->rows[i].if_named && row_fits(pattern, s->rows[i].type))
 			return true;
 	}
 	return false;
@@ -84,7 +84,8 @@ static const char *type_hint(const struct survey *s, const char *pattern)
 static bool all_from_exist(const struct asking *a)
 {
 	for (char **from = a->select->from; from && *from; from++) {
-		if (strcmp(*from, "pointsman") != 0 && !config_instance(a->s->config, *from))
+		if (strcmp(*from, "pointsman") != 0 && strcmp(*from, "send") != 0 &&
+		    !config_instance(a->s->config, *from))
 			return false;
 	}
 	return true;
@@ -104,11 +105,13 @@ static void check_on(const struct asking *a, const struct feed *feed)
 	struct report *r = a->s->report;
 
 	for (char **on = a->select->on; on && *on; on++) {
+		if (feed_has(feed, *on))
+			continue;
 		if (!anybody_emits(a->s, *on))
 			report_error(r, element_place(a->select->on_key, *on),
 				     "on: no source or action here emits `%s`%s", *on,
 				     type_hint(a->s, *on));
-		else if (!feed_has(feed, *on) && all_from_exist(a))
+		else if (all_from_exist(a))
 			report_error(r, element_place(a->select->on_key, *on),
 				     "on: nobody in `from` emits `%s`", *on);
 	}

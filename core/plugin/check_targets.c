@@ -200,19 +200,34 @@ static void miss_everywhere(const struct survey *s, const struct visits *v, stru
 }
 
 static void check_path(const struct survey *s, const struct part *p, const struct visits *v,
-		       struct place at, const char *key, const struct path *path, bool has_default)
+		       struct place at, const char *key, const struct path *path)
 {
 	struct answer a = ask_all(s, p, v, path);
 	const struct visit *lacking = a.none ? a.first_none : a.first_some;
 
-	if (v->n && a.none == v->n)
+	if (a.none == v->n)
 		miss_everywhere(s, v, at, key, path);
-	else if (lacking && !has_default)
+	else if (lacking)
 		report_warning(s->report, at,
 			       "%s: %s events of rule %s have no `%s`: their deliveries would be "
 			       "dead letters; give a default: {{ %s | or(\"..\") }}",
 			       key, a.none ? "the" : "some", lacking->rule->name, path->text,
 			       path->text);
+}
+
+/* With or(..) nothing can go wrong, but a name that never is there is likely misspelt. */
+static void check_optional(const struct survey *s, const struct part *p, const struct visits *v,
+			   struct place at, const char *key, const struct path *path)
+{
+	char *near = nearest_path(v, path);
+
+	if (ask_all(s, p, v, path).none == v->n)
+		report_warning(
+			s->report, at,
+			"%s: no event of rule %s can have `%s`: its default always holds%s%s%s",
+			key, v->list[0].rule->name, path->text, near ? "; did you mean `" : "",
+			near ? near : "", near ? "`?" : "");
+	free(near);
 }
 
 static struct place path_place(const struct part *p, const struct template_use *use,
@@ -234,7 +249,10 @@ static void check_template(const struct survey *s, const struct part *p, const s
 
 	for (size_t i = 0; i < template_paths(use->template, 0, NULL, NULL); i++) {
 		template_paths(use->template, i, &path, &has_default);
-		check_path(s, p, v, path_place(p, use, path), key, path, has_default);
+		if (!has_default)
+			check_path(s, p, v, path_place(p, use, path), key, path);
+		else if (use->setting)
+			check_optional(s, p, v, path_place(p, use, path), key, path);
 	}
 	free(key);
 }

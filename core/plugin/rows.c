@@ -5,14 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct row own[] = {
-	{"pointsman.rule.fired", "rule group newest:any ?inputs:object ?window:object", NULL},
-	{"pointsman.delivery.dead", "target count:number reason event:any", NULL},
-	{"pointsman.breaker.opened", "target reason", NULL},
-	{"pointsman.breaker.closed", "target reason", NULL},
-	{"pointsman.source.stalled", "instance seconds:number reason", NULL},
-	{"pointsman.group.dropped", "rule group", NULL},
-	{"pointsman.journal.damaged", "*", NULL},
+static const struct {
+	const char *type, *fields;
+} own[] = {
+	{"pointsman.rule.fired", "rule group newest:any ?inputs:object ?window:object"},
+	{"pointsman.delivery.dead", "target count:number reason event:any"},
+	{"pointsman.breaker.opened", "target reason"},
+	{"pointsman.breaker.closed", "target reason"},
+	{"pointsman.source.stalled", "instance seconds:number reason"},
+	{"pointsman.group.dropped", "rule group"},
+	{"pointsman.journal.damaged", "*"},
 };
 
 static void add_row(struct survey *s, struct row row)
@@ -21,21 +23,28 @@ static void add_row(struct survey *s, struct row row)
 	s->rows[s->nrows++] = row;
 }
 
+static void add_part(struct survey *s, const struct part *p)
+{
+	const char *name = p->section->name;
+
+	for (size_t t = 0; p->plugin && t < p->plugin->ntypes; t++)
+		add_row(s, (struct row){p->plugin->types[t].name, p->plugin->types[t].fields, name,
+					p->section, false});
+	if (!p->plugin)
+		add_row(s, (struct row){"*", "*", name, p->section, false});
+}
+
+/* `pointsman send` may bring anything.  Rules that wait for it say so, or stand in a
+ * configuration that has nothing else: else no misspelt type would ever be found. */
 void survey_rows(struct survey *s)
 {
 	for (size_t i = 0; i < s->config->ninstances; i++) {
-		const struct part *p = &s->parts[i];
-
-		if (!is_emitter(p->section))
-			continue;
-		for (size_t t = 0; p->plugin && t < p->plugin->ntypes; t++)
-			add_row(s, (struct row){p->plugin->types[t].name,
-						p->plugin->types[t].fields, p->section});
-		if (!p->plugin)
-			add_row(s, (struct row){"*", "*", p->section});
+		if (is_emitter(s->parts[i].section))
+			add_part(s, &s->parts[i]);
 	}
+	add_row(s, (struct row){"*", "*", "send", NULL, s->nrows > 0});
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		add_row(s, own[i]);
+		add_row(s, (struct row){own[i].type, own[i].fields, "pointsman", NULL, false});
 }
 
 static bool is_own(const char *type)
@@ -83,7 +92,7 @@ static bool among(char *const *list, const char *word)
 
 bool row_may_come(const struct row *row, const struct selector_config *select)
 {
-	if (select->from && !among(select->from, row->from ? row->from->name : "pointsman"))
+	if (select->from ? !among(select->from, row->instance) : row->if_named)
 		return false;
 	if (!select->on)
 		return row_fits("*", row->type);

@@ -13,19 +13,24 @@
 #include "plugin/values.h"
 #include "rules/expr.h"
 
-struct part { /* a section with a plugin */
+/* A section with a plugin. */
+struct part {
 	const struct instance_config *section;
 	const struct plugin *plugin; /* NULL: it cannot be loaded, which is told */
 	struct values *values;       /* NULL: a key is wrong, which is told */
 };
 
-struct row {                                /* a type that may be emitted */
-	const char *type;                   /* "*": whatever a plugin emits that cannot be loaded */
-	const char *fields;                 /* as in fields.h */
-	const struct instance_config *from; /* NULL: the router */
+/* A type that may come.  "*" stands for whatever a plugin emits that cannot be loaded. */
+struct row {
+	const char *type;
+	const char *fields; /* as in fields.h */
+	const char *instance;
+	const struct instance_config *from; /* NULL: the router, or `pointsman send` */
+	bool if_named;                      /* comes only where `from` names its instance */
 };
 
-struct feed { /* the rows that may reach a rule or input */
+/* The rows that may reach a rule or input. */
+struct feed {
 	const struct row **rows;
 	size_t n;
 };

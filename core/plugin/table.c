@@ -216,7 +216,7 @@ static bool check_type(const struct plugin *p, size_t i, struct err *err)
 			return false;
 		}
 	}
-	if (!type_name(t->name) || strcmp(t->name, "*") == 0) {
+	if (!type_name(t->name)) {
 		err_set(err,
 			"event type `%s`: lower-case words joined by dots, the last may be `*`",
 			t->name);

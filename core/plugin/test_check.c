@@ -154,6 +154,27 @@ static void own_events_must_be_asked_for_by_name(void **state)
 		  "f.ini:20:8: rule c: no event can come: nobody who emits one is named\n");
 }
 
+static void what_is_sent_by_hand_is_asked_for_by_name_or_alone(void **state)
+{
+	(void)state;
+	says("[sink out]\nplugin = sink\ntext = {{ data.any }}\n[rule all]\non = *\ndo = out\n"
+	     "[rule x]\non = x.y\nwhere = data.z == 1\ndo = out\n",
+	     "");
+	also_says("[rule a]\non = x.y\nfrom = src, send\ndo = out\n"
+		  "[rule b]\non = x.y\ndo = out\n",
+		  "f.ini:15:6: on: no source or action here emits `x.y`\n");
+}
+
+static void a_default_that_always_holds_is_a_warning(void **state)
+{
+	(void)state;
+	says("[source src]\nplugin = source\n[rule a]\non = repo.push\ndo = out\n"
+	     "[sink out]\nplugin = sink\ntext = {{ data.nte | or(\"-\") }} {{ data.note }}\n",
+	     "f.ini:8:11: warning: text: no event of rule a can have `data.nte`: its default "
+	     "always "
+	     "holds; did you mean `data.note`?\n");
+}
+
 static void a_path_no_event_can_have_is_an_error(void **state)
 {
 	(void)state;
@@ -377,6 +398,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(secrets_sections_must_be_there_and_asked),
 		cmocka_unit_test(a_rule_nobody_can_trigger_is_an_error),
 		cmocka_unit_test(own_events_must_be_asked_for_by_name),
+		cmocka_unit_test(what_is_sent_by_hand_is_asked_for_by_name_or_alone),
+		cmocka_unit_test(a_default_that_always_holds_is_a_warning),
 		cmocka_unit_test(a_path_no_event_can_have_is_an_error),
 		cmocka_unit_test(an_expression_that_does_not_parse_has_an_exact_place),
 		cmocka_unit_test(a_template_with_a_path_no_event_has_is_an_error),

@@ -414,7 +414,7 @@ static void types_are_checked(void **state)
 		{{"A.b", "s", "*", "h"}, "event type `A.b`: lower-case words"},
 		{{"a..b", "s", "*", "h"}, "event type `a..b`: lower-case words"},
 		{{"a.*.b", "s", "*", "h"}, "event type `a.*.b`: lower-case words"},
-		{{"*", "s", "*", "h"}, "event type `*`: lower-case words"},
+		{{"", "s", "*", "h"}, "event type ``: lower-case words"},
 		{{"pointsman.x", "s", "*", "h"}, "pointsman.* come from the router alone"},
 		{{"a.b", "s", 0, "h"}, "event type `a.b` has no fields; `*` means any"},
 		{{"a.b", "s", "x:numbre", "h"},

@@ -76,28 +76,25 @@ static const struct pm_key keys[] = {
 #define NEEDS 0
 #endif
 
-#if defined PART_SECRETS
+#if defined PART_SOURCE
+#define ROLE .types = types, .check = check
+#elif defined PART_SECRETS
 static void resolve(struct pm_host *h, uint64_t ask, const char *name)
 {
 	h->resolved(h, ask, name, 0, "");
 }
-#elif !defined PART_SOURCE
+#define ROLE .resolve = resolve
+#else
 static void deliver(struct pm_host *h, pm_delivery d)
 {
 	h->finish(h, d, PM_OK, "");
 }
+#if defined PART_ACTION
+#define ROLE .types = types, .deliver = deliver
+#else
+#define ROLE .deliver = deliver
+#endif
 #endif
 
 PM_PLUGIN(.kind = KIND, .name = NAME, .version = "1.0", .summary = "For tests.", .keys = keys,
-	  .needs = NEEDS,
-#if defined PART_SOURCE || defined PART_ACTION
-	  .types = types,
-#endif
-#if defined PART_SOURCE
-	  .check = check,
-#elif defined PART_SECRETS
-	  .resolve = resolve,
-#else
-	  .deliver = deliver,
-#endif
-);
+	  .needs = NEEDS, ROLE);
