@@ -410,7 +410,7 @@ struct config *config_load_text(const char *name, const char *text, struct repor
 static void free_sections(struct config *c)
 {
 	for (size_t i = 0; i < c->ninstances; i++)
-		instance_free(&c->instances[i]);
+		instance_config_free(&c->instances[i]);
 	for (size_t i = 0; i < c->ninputs; i++)
 		input_free(&c->inputs[i]);
 	for (size_t i = 0; i < c->nrules; i++)

@@ -205,7 +205,7 @@ void read_instance(struct config *c, enum instance_kind kind, const struct secti
 	c->instances[c->ninstances++] = i;
 }
 
-void settings_free(struct setting *s, size_t n)
+void setting_list_free(struct setting *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		free(s[i].name);
@@ -215,10 +215,10 @@ void settings_free(struct setting *s, size_t n)
 	free(s);
 }
 
-void instance_free(struct instance_config *i)
+void instance_config_free(struct instance_config *i)
 {
-	settings_free(i->settings, i->n);
-	settings_free(i->host_settings, i->nhost);
+	setting_list_free(i->settings, i->n);
+	setting_list_free(i->host_settings, i->nhost);
 	free(i->name);
 	free(i->was);
 	free(i->plugin);

@@ -13,10 +13,10 @@ void read_input(struct config *c, const struct section *s);
 void read_rule(struct config *c, const struct section *s);
 void read_test(struct config *c, const struct section *s);
 
-void instance_free(struct instance_config *i);
+void instance_config_free(struct instance_config *i);
 void input_free(struct input_config *i);
 void rule_free(struct rule_config *r);
 void test_free(struct test_config *t);
-void settings_free(struct setting *s, size_t n);
+void setting_list_free(struct setting *s, size_t n);
 
 #endif

@@ -310,7 +310,7 @@ void read_test(struct config *c, const struct section *s)
 void test_free(struct test_config *t)
 {
 	list_free(t->given);
-	settings_free(t->values, t->n);
+	setting_list_free(t->values, t->n);
 	free(t->name);
 	free(t->expect);
 }
