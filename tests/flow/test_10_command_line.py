@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import unittest
 
 from flow.flow import Flow
@@ -108,10 +109,12 @@ url = ${credential:not-there}
                 self.check_example(example)
 
     def check_example(self, example):
+        """With whatever secrets it asks for."""
         text = example.read_text()
-        with self.flow(text) as flow:
-            variables = {name: "1" for name in ("X",)}
-            flow.environment.update(variables)
+        wanted = {kind: re.findall(rf"\$\{{{kind}:([^}}:]+)", text) for kind in ("env", "credential")}
+        with self.flow(text, environment=dict.fromkeys(wanted["env"], "https://example.com/x"),
+                       credentials=dict.fromkeys(wanted["credential"],
+                                                 "https://example.com/x")) as flow:
             done = flow.cli("check", check=False)
             self.assertEqual(0, done.returncode, done.stdout + done.stderr)
 
