@@ -2,6 +2,8 @@
 
 #include "base/mem.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,11 @@ enum journal_status journal_values(struct journal *j, const char *space, const c
 	} while (go_on);
 	free(key);
 	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
+}
+
+void journal_saved_space(uint32_t instance, char *out, size_t size)
+{
+	snprintf(out, size, "save/%" PRIu32, instance);
 }
 
 enum journal_status journal_rename(struct journal *j, const char *from, const char *to,

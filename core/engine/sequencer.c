@@ -302,7 +302,7 @@ static enum journal_status take_save(struct work *w, const struct change *c)
 {
 	char space[32];
 
-	snprintf(space, sizeof space, "save/%" PRIu32, c->instance);
+	journal_saved_space(c->instance, space, sizeof space);
 	return put_text(w, space, c->key, c->value);
 }
 
