@@ -9,7 +9,8 @@
 #include <string.h>
 
 static const struct pm_key keys[] = {
-	{"repository", PM_STRING, PM_REQUIRED, NULL, NULL, "owner/name"},
+	{"repository", PM_STRING, 0, NULL, NULL,
+	 "owner/name.  Without it the webhook may be an organization's: all that is sent counts."},
 	{"branches", PM_STRING, PM_LIST, NULL, NULL,
 	 "The branches whose pushes count, * standing for any run: main, release/*.  Without "
 	 "`branches` and `tags`: all refs."},
@@ -33,7 +34,7 @@ static const struct pm_type types[] = {
 	{"github.ref.deleted", "the full ref", "ref before after repository:object *",
 	 "A branch or tag was deleted."},
 	{"github.*", "the full ref, where there is one",
-	 "repository:object ?action ?sender:object *",
+	 "?repository:object ?action ?sender:object *",
 	 "Any other event of GitHub's, with its action: github.pull_request.opened."},
 	{0},
 };
@@ -54,10 +55,13 @@ static bool is_repository(const char *text)
 static bool check(struct pm_host *h)
 {
 	const char *wrong = NULL, *path = h->str(h, "path");
+	const char *repository = h->str(h, "repository");
 	int64_t sweep = h->num(h, "sweep");
 
-	if (!is_repository(h->str(h, "repository")))
+	if (*repository && !is_repository(repository))
 		wrong = "repository is written owner/name";
+	else if (!*repository && sweep != 0)
+		wrong = "`sweep` needs a `repository`";
 	else if (!h->nth(h, "secret", 0) && sweep == 0)
 		wrong = "set `secret` for webhooks, `sweep` to ask the API, or both";
 	else if (sweep != 0 && sweep < 1000)

@@ -28,14 +28,14 @@ const char *head_zero(const char *sha)
 	return zeros + sizeof zeros - 1 - (strlen(sha) == 64 ? 64 : 40);
 }
 
-static char *state_key(const char *ref)
+static char *state_key(const char *name)
 {
-	return mem_format("ref/%s", ref);
+	return mem_format("ref/%s", name);
 }
 
-bool head_load(struct pm_host *h, const char *ref, struct head *head)
+bool head_load(struct pm_host *h, const char *name, struct head *head)
 {
-	char *key = state_key(ref);
+	char *key = state_key(name);
 	const char *text = h->load(h, key);
 	int used = 0;
 
@@ -50,9 +50,9 @@ bool head_load(struct pm_host *h, const char *ref, struct head *head)
 	return true;
 }
 
-void head_save(struct pm_host *h, const char *ref, const struct head *head)
+void head_save(struct pm_host *h, const char *name, const struct head *head)
 {
-	char *key = state_key(ref);
+	char *key = state_key(name);
 	struct buf b = {0};
 
 	buf_printf(&b, "%s %s %" PRId64 " %" PRIu64 " %" PRId64, head->sha, head->previous,
@@ -88,17 +88,18 @@ static void step(struct pm_host *h, struct head *head, const struct move *move)
 pm_result head_move(struct pm_host *h, struct head *head, const struct move *move)
 {
 	bool deleted = head_is_zero(move->after);
-	char *id = mem_format("%s:%s..%s#%" PRIu64, move->ref, move->before, move->after,
+	char *id = mem_format("%s:%s..%s#%" PRIu64, move->name, move->before, move->after,
 			      head->moves + 1);
 	pm_result r = h->emit(h, &PM_EMIT(.type = deleted ? "github.ref.deleted" : "github.push",
-					  .id = id, .subject = move->ref, .time = move->time,
-					  .json = move->json, .json_len = move->json_len));
+					  .id = id, .source = move->source, .subject = move->ref,
+					  .time = move->time, .json = move->json,
+					  .json_len = move->json_len));
 
 	free(id);
 	if (r != PM_OK)
 		return r;
 	step(h, head, move);
-	head_save(h, move->ref, head);
+	head_save(h, move->name, head);
 	return PM_OK;
 }
 

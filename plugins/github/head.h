@@ -3,7 +3,8 @@
  *
  * A ref that was deleted stands at zeros.  Every move has a running number: with it the
  * event of a push back to an earlier commit has an id of its own, and a push seen both by
- * webhook and by sweep has one.
+ * webhook and by sweep has one.  A ref is kept under a name: the full ref itself, or, where
+ * the instance is for many repositories, theirs and the ref.
  */
 #ifndef GITHUB_HEAD_H
 #define GITHUB_HEAD_H
@@ -25,14 +26,15 @@ bool head_is_sha(const char *text); /* or NULL */
 bool head_is_zero(const char *sha);
 const char *head_zero(const char *sha); /* zeros as long as that one */
 
-bool head_load(struct pm_host *h, const char *ref, struct head *head); /* false: unknown */
-void head_save(struct pm_host *h, const char *ref, const struct head *head);
+bool head_load(struct pm_host *h, const char *name, struct head *head); /* false: unknown */
+void head_save(struct pm_host *h, const char *name, const struct head *head);
 
 /* The ref moved to `after` (zeros: it was deleted): emit the payload as github.push or
  * github.ref.deleted and, if it was accepted, save where the ref stands now.  `head` is
  * zeroed for an unknown ref; `before` is what the event says. */
 struct move {
-	const char *ref, *before, *after;
+	const char *name, *ref, *before, *after;
+	const char *source; /* or NULL: the instance */
 	const char *json;
 	size_t json_len;
 	const char *time; /* or NULL */

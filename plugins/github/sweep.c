@@ -78,16 +78,15 @@ void sweep_free(struct sweep *s)
 
 bool sweep_can_ask(struct pm_host *h)
 {
-	return h->num(h, "sweep") > 0 || *h->str(h, "token");
+	return *h->str(h, "repository") && (h->num(h, "sweep") > 0 || *h->str(h, "token"));
 }
 
-char *sweep_payload(struct pm_host *h, const char *ref, const char *before, const char *after,
+char *sweep_payload(const char *repository, const char *ref, const char *before, const char *after,
 		    const char *commit, bool first)
 {
-	json_t *o =
-		json_pack("{ss ss ss sb sb s{ss}}", "ref", ref, "before", before, "after", after,
-			  "created", head_is_zero(before), "deleted", head_is_zero(after),
-			  "repository", "full_name", h->str(h, "repository"));
+	json_t *o = json_pack("{ss ss ss sb sb s{ss}}", "ref", ref, "before", before, "after",
+			      after, "created", head_is_zero(before), "deleted",
+			      head_is_zero(after), "repository", "full_name", repository);
 	char *text;
 
 	if (commit)
@@ -229,14 +228,14 @@ static void failed(struct pm_host *h, const char *why)
 static pm_result moved(struct pm_host *h, const char *ref, struct head *head, const char *sha,
 		       bool commit, bool first)
 {
-	struct move move = {.ref = ref, .after = sha};
+	struct move move = {.name = ref, .ref = ref, .after = sha};
 	char *json;
 	char before[HEAD_SHA];
 	pm_result r;
 
 	snprintf(before, sizeof before, "%s", *head->sha ? head->sha : head_zero(sha));
 	move.before = before;
-	json = sweep_payload(h, ref, before, sha, commit ? sha : NULL, first);
+	json = sweep_payload(h->str(h, "repository"), ref, before, sha, commit ? sha : NULL, first);
 	move.json = json;
 	r = head_move(h, head, &move);
 	sweep_of(h)->moved |= r == PM_OK;

@@ -28,7 +28,7 @@ void sweep_overtaken(struct pm_host *h, const char *ref);
 
 /* {"ref", "before", "after", "repository", "head_commit", ..}, as much as a push and the API
  * have in common; the caller's.  `commit` is the id of the commit, or NULL. */
-char *sweep_payload(struct pm_host *h, const char *ref, const char *before, const char *after,
+char *sweep_payload(const char *repository, const char *ref, const char *before, const char *after,
 		    const char *commit, bool first);
 
 #endif

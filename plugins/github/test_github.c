@@ -244,6 +244,30 @@ static void events_have_their_action_and_their_ref(void **state)
 	testhost_free(t);
 }
 
+static void without_a_repository_all_that_is_sent_counts(void **state)
+{
+	struct testhost *t = testhost_new(&pointsman_plugin_v1, "repo", LIST("secret", "new"));
+	const struct testhost_event *e;
+	char other[2000];
+
+	(void)state;
+	assert_true(testhost_start(t));
+	assert_int_equal(push(t, "d1", A, B), 202);
+	e = testhost_event(t);
+	assert_string_equal(e->source, "Acme/Site");
+	assert_string_equal(e->id, "Acme/Site " MAIN ":" A ".." B "#1");
+	assert_string_equal(e->subject, MAIN);
+	snprintf(other, sizeof other, "%s", push_body(MAIN, A, B, ""));
+	memcpy(strstr(other, "Acme/Site"), "Acme/Docs", 9);
+	assert_int_equal(post(t, "push", "d2", other), 202);
+	assert_string_equal(testhost_event(t)->source, "Acme/Docs");
+	assert_int_equal(post(t, "organization", "d3", "{\"action\":\"renamed\"}"), 202);
+	e = testhost_event(t);
+	assert_string_equal(e->type, "github.organization.renamed");
+	assert_null(e->source);
+	testhost_free(t);
+}
+
 static void no_room_is_503_and_the_push_may_come_again(void **state)
 {
 	struct testhost *t = hooked();
@@ -694,6 +718,7 @@ static void keys_that_make_no_sense_are_refused(void **state)
 		{"repository", "acme/", "secret", "x", NULL},
 		{"repository", "acme/site", NULL},
 		{"repository", "acme/site", "sweep", "500ms", NULL},
+		{"secret", "x", "sweep", "10m", NULL},
 	};
 
 	(void)state;
@@ -709,6 +734,7 @@ int main(void)
 		cmocka_unit_test(a_form_is_read_like_json),
 		cmocka_unit_test(what_is_wrong_is_told),
 		cmocka_unit_test(events_have_their_action_and_their_ref),
+		cmocka_unit_test(without_a_repository_all_that_is_sent_counts),
 		cmocka_unit_test(no_room_is_503_and_the_push_may_come_again),
 		cmocka_unit_test(a_push_back_is_a_new_event_a_redelivery_none),
 		cmocka_unit_test(an_older_push_that_begins_where_we_stand_is_late),

@@ -18,7 +18,9 @@
 
 struct delivery { /* GitHub's, not ours */
 	const char *event, *id;
-	const char *json; /* NUL-terminated */
+	const char *repository; /* it is about; NULL: none */
+	const char *source;     /* of its events: NULL, or the repository, if there are many */
+	const char *json;       /* NUL-terminated */
 	size_t len;
 };
 
@@ -86,18 +88,29 @@ static int32_t answer(struct pm_host *h, pm_result r)
 
 struct push {
 	const char *ref, *before, *after;
+	char name[512]; /* it is known by */
 	int64_t pushed;
 	uint64_t mark;
 };
+
+static bool name_push(const struct delivery *d, struct push *p)
+{
+	int n = d->source ? snprintf(p->name, sizeof p->name, "%s %s", d->source, p->ref)
+			  : snprintf(p->name, sizeof p->name, "%s", p->ref);
+
+	return n > 0 && (size_t)n < sizeof p->name;
+}
 
 static bool read_push(struct pm_host *h, const struct delivery *d, struct push *p)
 {
 	const char *pushed = look(h, d, "repository.pushed_at");
 	struct buf text = {0};
 
-	*p = (struct push){look(h, d, "ref"), look(h, d, "before"), look(h, d, "after"), 0, 0};
+	*p = (struct push){.ref = look(h, d, "ref"),
+			   .before = look(h, d, "before"),
+			   .after = look(h, d, "after")};
 	if (!p->ref || strncmp(p->ref, "refs/", 5) != 0 || !head_is_sha(p->before) ||
-	    !head_is_sha(p->after))
+	    !head_is_sha(p->after) || !name_push(d, p))
 		return false;
 	if (pushed && pushed[strspn(pushed, "0123456789")] == '\0')
 		p->pushed = strtoll(pushed, NULL, 10);
@@ -136,7 +149,9 @@ static enum verdict judge(struct pm_host *h, const struct push *p, const struct 
 static pm_result emit_push(struct pm_host *h, const struct delivery *d, const struct push *p,
 			   struct head *head)
 {
-	struct move move = {.ref = p->ref,
+	struct move move = {.name = p->name,
+			    .source = d->source,
+			    .ref = p->ref,
 			    .before = p->before,
 			    .after = p->after,
 			    .json = d->json,
@@ -151,8 +166,8 @@ static pm_result emit_push(struct pm_host *h, const struct delivery *d, const st
 		move.time = time;
 	}
 	if (d->len > LARGEST) {
-		reduced = sweep_payload(h, p->ref, p->before, p->after,
-					look(h, d, "head_commit.id"), false);
+		reduced = sweep_payload(d->repository ? d->repository : "", p->ref, p->before,
+					p->after, look(h, d, "head_commit.id"), false);
 		move.json = reduced;
 		move.json_len = strlen(reduced);
 	}
@@ -169,7 +184,7 @@ static void note_time(struct pm_host *h, const struct push *p, struct head *head
 	if (!*head->sha || p->pushed <= head->pushed)
 		return;
 	head->pushed = p->pushed;
-	head_save(h, p->ref, head);
+	head_save(h, p->name, head);
 }
 
 static int32_t on_push(struct pm_host *h, const struct delivery *d)
@@ -182,7 +197,7 @@ static int32_t on_push(struct pm_host *h, const struct delivery *d)
 		return tell(h, 400, "a push without ref, before and after\n");
 	if (!head_wanted(h, p.ref))
 		return tell(h, 200, "not one of the branches and tags asked for\n");
-	if (head_load(h, p.ref, &head))
+	if (head_load(h, p.name, &head))
 		verdict = judge(h, &p, &head);
 	if (verdict == NEWS && d->len > LARGEST && sweep_can_ask(h))
 		verdict = HINT;
@@ -245,16 +260,15 @@ static int32_t on_other(struct pm_host *h, const struct delivery *d)
 	snprintf(type, sizeof type, "github.%s%s%s", d->event, is_word(action) ? "." : "",
 		 is_word(action) ? action : "");
 	add_subject(h, d, &subject);
-	r = h->emit(h, &PM_EMIT(.type = type, .id = d->id, .json = d->json, .json_len = d->len,
-				.subject = subject.len ? subject.data : NULL));
+	r = h->emit(h, &PM_EMIT(.type = type, .id = d->id, .source = d->source, .json = d->json,
+				.json_len = d->len, .subject = subject.len ? subject.data : NULL));
 	buf_free(&subject);
 	return answer(h, r);
 }
 
-static int32_t on_json(struct pm_host *h, const struct delivery *d)
+static int32_t on_json(struct pm_host *h, struct delivery *d)
 {
 	struct json_fault fault;
-	const char *name;
 	char text[160];
 
 	if (!json_check(d->json, d->len, JSON_MAX_DEPTH, &fault)) {
@@ -264,8 +278,10 @@ static int32_t on_json(struct pm_host *h, const struct delivery *d)
 	}
 	if (strcmp(d->event, "ping") == 0)
 		return tell(h, 200, "pong\n");
-	name = look(h, d, "repository.full_name");
-	if (!name || strcasecmp(name, h->str(h, "repository")) != 0) {
+	d->repository = look(h, d, "repository.full_name");
+	if (!*h->str(h, "repository")) {
+		d->source = d->repository;
+	} else if (!d->repository || strcasecmp(d->repository, h->str(h, "repository")) != 0) {
 		h->count(h, "other_repository", 1);
 		return tell(h, 200, "not about the repository asked for: ignored\n");
 	}
@@ -274,8 +290,10 @@ static int32_t on_json(struct pm_host *h, const struct delivery *d)
 
 int32_t webhook_received(struct pm_host *h, const struct pm_message *m, uint64_t arg)
 {
-	struct delivery d = {m->header(m, "X-GitHub-Event"), m->header(m, "X-GitHub-Delivery"),
-			     m->body, m->body_len};
+	struct delivery d = {.event = m->header(m, "X-GitHub-Event"),
+			     .id = m->header(m, "X-GitHub-Delivery"),
+			     .json = m->body,
+			     .len = m->body_len};
 	struct buf form = {0};
 	int32_t status;
 
