@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#define DEAD_LOOKED_AT 100000 /* keep-dead's default */
+
 static bool delivers(const struct instance_config *c)
 {
 	return c->kind == INSTANCE_ACTION || c->kind == INSTANCE_SINK;
@@ -59,6 +61,11 @@ static bool recall(const struct delivery *row, void *arg)
 	return true;
 }
 
+static bool recall_untold(const struct delivery *row, void *arg)
+{
+	return row->told || row->own || recall(row, arg);
+}
+
 static void know_number(struct engine *e, struct target *t)
 {
 	if (t->number >= e->nnumbers) {
@@ -82,9 +89,11 @@ static bool load_target(struct engine *e, const struct instance_config *c, struc
 	know_number(e, t);
 	lane_pause(t->lane, true, engine_now(e), &e->effects);
 	if (e->unclean)
-		lane_careful(t->lane);
+		lane_careful(t->lane, e->last_seq);
 	read_breaker(e, t);
-	if (journal_live(e->journal, number, recall, t, err) == JOURNAL_FAILED)
+	if (journal_live(e->journal, number, recall, t, err) == JOURNAL_FAILED ||
+	    journal_dead(e->journal, number, 0, DEAD_LOOKED_AT, recall_untold, t, err) ==
+		    JOURNAL_FAILED)
 		return false;
 	target_cursor(t, e->first_txn);
 	return true;

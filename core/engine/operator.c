@@ -151,6 +151,7 @@ static void redrive_read(void *arg)
 		return;
 	}
 	make_new(&w->row);
+	lane_forget(target_of(w)->lane, w->seq);
 	t = txn_new();
 	txn_row(t, &w->row);
 	t->done = durable_word;
@@ -192,6 +193,8 @@ static void drop_live(struct word *w, struct txn *t)
 
 static void drop_row(struct word *w, struct txn *t)
 {
+	if (target_of(w))
+		lane_forget(target_of(w)->lane, w->seq);
 	free(w->row.why);
 	w->row.why = mem_text(w->why);
 	w->row.state = DELIVERY_DROPPED;
