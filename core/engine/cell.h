@@ -40,6 +40,7 @@ struct cell {
 	size_t nslots;
 	struct cell_member *members; /* oldest first */
 	size_t n, cap;
+	int64_t due; /* when time alone changes it, as its rule is now; not stored */
 };
 
 struct cell *cell_new(enum cell_kind kind, uint32_t rule, const char *group, size_t nslots);

@@ -426,7 +426,7 @@ static enum journal_status mark_open(struct journal *j, bool *unclean, struct er
 	return status;
 }
 
-static void make_reserve(struct journal *j)
+void journal_make_reserve(struct journal *j)
 {
 	char *path = path_in(j, "reserve");
 	int64_t room = j->world->disk_free(j->world, j->directory);
@@ -475,7 +475,7 @@ struct journal *journal_open(struct world *world, const char *directory,
 		journal_close(j);
 		return NULL;
 	}
-	make_reserve(j);
+	journal_make_reserve(j);
 	return j;
 }
 

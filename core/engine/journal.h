@@ -149,7 +149,7 @@ enum journal_status journal_prune(struct journal *j, const struct journal_limits
 				  bool *more, struct err *err);
 int64_t journal_bytes(struct journal *j); /* of all its files */
 /* Give up the reserve kept for finishing what was begun when the disk is full; false if it
- * is gone already.  It is made again at the next open with room. */
+ * is gone already.  Pruning makes it again once there is room. */
 bool journal_spend_reserve(struct journal *j);
 
 #endif

@@ -82,6 +82,9 @@ enum journal_status journal_trouble(struct journal *j, int rc, struct err *err);
 /* Remember that the row of `seq` is not what was written. */
 void journal_note_unreadable(struct journal *j, uint64_t seq);
 
+/* Set the reserve aside if it is not there and the disk has room for it. */
+void journal_make_reserve(struct journal *j);
+
 /* journal_schema.c: the tables, and statements on any connection to them. */
 extern const char journal_schema[];
 const char *journal_sql(enum statement which);

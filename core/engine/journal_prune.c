@@ -219,5 +219,6 @@ enum journal_status journal_prune(struct journal *j, const struct journal_limits
 		status = prune_events(&p, more);
 	if (status == JOURNAL_OK)
 		status = give_back_pages(j, more, err);
+	journal_make_reserve(j);
 	return status;
 }

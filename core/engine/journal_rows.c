@@ -213,9 +213,9 @@ enum journal_status journal_event(struct journal *j, uint64_t seq, struct journa
 }
 
 /* A statement a row, not one for the walk: `fn` may use the journal as it likes. */
-static enum journal_status walk_events(struct journal *j, enum statement which, int moving,
-				       uint64_t from, size_t limit, journal_event_fn *fn, void *arg,
-				       struct err *err)
+static enum journal_status walk_events(struct journal *j, enum statement which, uint64_t from,
+				       uint64_t cause, size_t limit, journal_event_fn *fn,
+				       void *arg, struct err *err)
 {
 	enum journal_status status = JOURNAL_OK;
 	bool go_on = true;
@@ -225,7 +225,9 @@ static enum journal_status walk_events(struct journal *j, enum statement which, 
 		struct journal_event row;
 		uint64_t seq;
 
-		bind_number(s, moving, from);
+		bind_number(s, 1, from);
+		if (which == SQL_EVENT_EFFECT)
+			bind_number(s, 2, cause);
 		status = take_event(j, s, &row, &seq, err);
 		if (!seq)
 			break;
@@ -245,7 +247,7 @@ enum journal_status journal_events(struct journal *j, uint64_t from, bool backwa
 {
 	if (backwards && from > INT64_MAX)
 		from = INT64_MAX;
-	return walk_events(j, backwards ? SQL_EVENT_BEFORE : SQL_EVENT_AFTER, 1, from, limit, fn,
+	return walk_events(j, backwards ? SQL_EVENT_BEFORE : SQL_EVENT_AFTER, from, 0, limit, fn,
 			   arg, err);
 }
 
@@ -277,9 +279,7 @@ enum journal_status journal_ids(struct journal *j, uint64_t after, journal_id_fn
 enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_event_fn *fn,
 				    void *arg, struct err *err)
 {
-	/* Bound once: walk_events() moves only the second. */
-	bind_number(journal_statement(j, SQL_EVENT_EFFECT), 1, seq);
-	return walk_events(j, SQL_EVENT_EFFECT, 2, seq, SIZE_MAX, fn, arg, err);
+	return walk_events(j, SQL_EVENT_EFFECT, seq, seq, SIZE_MAX, fn, arg, err);
 }
 
 static enum journal_status has_row(struct journal *j, uint64_t seq, uint32_t target,

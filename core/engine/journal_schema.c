@@ -47,7 +47,7 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_EVENT_GET] = EVENT "WHERE seq = ?1",
 	[SQL_EVENT_AFTER] = EVENT "WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[SQL_EVENT_BEFORE] = EVENT "WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
-	[SQL_EVENT_EFFECT] = EVENT "WHERE cause = ?1 AND cause <> 0 AND seq > ?2"
+	[SQL_EVENT_EFFECT] = EVENT "WHERE cause = ?2 AND cause <> 0 AND seq > ?1"
 				   " ORDER BY seq LIMIT 1",
 	[SQL_EVENT_DUTIES] =
 		"SELECT seq, at, duties FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/names.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,8 +160,10 @@ static bool compile(struct plan *p, struct err *err)
 struct plan *plan_new(const struct config *config, uint32_t generation,
 		      const struct plan_numbers *numbers, struct err *err)
 {
+	static atomic_uint_fast64_t plans;
 	struct plan *p = mem_new(struct plan);
 
+	p->serial = atomic_fetch_add(&plans, 1) + 1;
 	p->config = config;
 	p->generation = generation;
 	p->nrules = config->nrules;

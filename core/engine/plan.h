@@ -35,6 +35,7 @@ struct plan_selector { /* what each selector of the set decides, in order of rul
 };
 
 struct plan {
+	uint64_t serial; /* another one for each plan of the process; never 0 */
 	const struct config *config;
 	uint32_t generation;
 	struct ruleset *set;

@@ -262,12 +262,14 @@ static struct cell_change *add_change(struct outcome *o, char *key, struct cell 
 }
 
 /* Takes both over. */
-static void keep(struct outcome *o, char *key, struct cell *c)
+static void keep(struct outcome *o, const struct plan_rule *rule, char *key, struct cell *c)
 {
 	if (cell_empty(c)) {
 		cell_free(c);
 		c = NULL;
 	}
+	if (c)
+		c->due = cell_due(c, rule->config);
 	add_change(o, key, c);
 }
 
@@ -347,7 +349,7 @@ static void collect(struct routing *r, const struct plan_rule *rule, const char 
 	if (rule->kind == CELL_WINDOW)
 		begin_quiet(r, c);
 	judge(r, rule, c);
-	keep(r->out, key, c);
+	keep(r->out, rule, key, c);
 }
 
 static void say_matched(struct routing *r, const struct plan_rule *rule, const char *group,
@@ -533,7 +535,7 @@ void route_deadline(const struct plan *p, const struct router_state *s, int64_t 
 		struct cell *c = cell_copy(list[i].cell);
 
 		judge(&r, list[i].rule, c);
-		keep(out, mem_text(list[i].key), c);
+		keep(out, list[i].rule, mem_text(list[i].key), c);
 	}
 	free(list);
 }

@@ -23,13 +23,27 @@ void router_state_free(struct router_state *s)
 	free(s);
 }
 
+/* Events come more often than windows: all cells are looked at only when the one that was
+ * due first has changed. */
+static void note_due(struct router_state *s, const struct cell *old, const struct cell *new)
+{
+	int64_t due = new ? new->due : INT64_MAX;
+
+	if (due <= s->due)
+		s->due = due;
+	else if (old && old->due <= s->due)
+		s->counted = 0;
+}
+
 void router_apply(struct router_state *s, struct outcome *o)
 {
 	for (size_t i = 0; i < o->nchanges; i++) {
 		struct cell_change *c = &o->changes[i];
+		struct cell *old = c->cell ? map_put(&s->cells, c->key, c->cell)
+					   : map_remove(&s->cells, c->key);
 
-		cell_free(c->cell ? map_put(&s->cells, c->key, c->cell)
-				  : map_remove(&s->cells, c->key));
+		note_due(s, old, c->cell);
+		cell_free(old);
 		c->cell = NULL;
 	}
 }
@@ -106,6 +120,7 @@ bool router_load(struct router_state *s, const struct plan *p, const char *key, 
 		return false;
 	}
 	fit_slots(c, r, lost);
+	s->counted = 0;
 	cell_free(map_put(&s->cells, key, c));
 	return true;
 }
@@ -130,19 +145,27 @@ int64_t cell_due(const struct cell *c, const struct rule_config *r)
 	return due;
 }
 
-int64_t router_next_deadline(const struct plan *p, const struct router_state *s)
+/* A rule that is switched off keeps what it has, and does nothing. */
+static void count_due(const struct plan *p, struct router_state *s)
 {
-	const struct map_entry *e;
-	int64_t due = INT64_MAX;
+	struct map_entry *e;
 
+	s->due = INT64_MAX;
 	for (size_t i = 0; (e = map_next(&s->cells, &i));) {
-		const struct cell *c = e->value;
+		struct cell *c = e->value;
 		const struct plan_rule *r = plan_rule_numbered(p, c->rule);
 
-		if (r && r->config->enabled)
-			due = earlier(due, cell_due(c, r->config));
+		c->due = r && r->config->enabled ? cell_due(c, r->config) : INT64_MAX;
+		s->due = earlier(s->due, c->due);
 	}
-	return due;
+	s->counted = p->serial;
+}
+
+int64_t router_next_deadline(const struct plan *p, struct router_state *s)
+{
+	if (s->counted != p->serial)
+		count_due(p, s);
+	return s->due;
 }
 
 static int by_seq(const void *a, const void *b)

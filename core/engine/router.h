@@ -88,8 +88,7 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 		 const struct firing *fired, struct outcome *out);
 void route_deadline(const struct plan *p, const struct router_state *s, int64_t at,
 		    struct outcome *out);
-int64_t router_next_deadline(const struct plan *p,
-			     const struct router_state *s); /* INT64_MAX: none */
+int64_t router_next_deadline(const struct plan *p, struct router_state *s); /* INT64_MAX: none */
 
 /* Take over what a routing said: the cells move from `o` to `s`. */
 void router_apply(struct router_state *s, struct outcome *o);

@@ -9,6 +9,10 @@
 
 struct router_state {
 	struct map cells; /* by cell_key() */
+	/* The earliest due of all cells, while `counted` names the plan it was found with; 0:
+	 * look again. */
+	int64_t due;
+	uint64_t counted;
 };
 
 /* When time alone changes the cell: a quiet period is over, a slot or a member of a count

@@ -25,6 +25,7 @@ struct fixture {
 	struct journal *j;
 	struct journal_opened found;
 	struct err err;
+	uint64_t walked; /* sum of seqs */
 };
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -237,6 +238,33 @@ static void events_are_walked_both_ways_and_the_reader_may_stop(void **state)
 	ok(f, journal_events(f->j, 4, true, 2, note_event, &two, &f->err));
 	assert_int_equal(two.n, 2);
 	assert_int_equal(two.seqs[1], 2);
+}
+
+static bool walk_inside(const struct journal_event *row, void *arg)
+{
+	struct fixture *f = arg;
+	struct seen_events inner = {0};
+
+	ok(f, journal_effects(f->j, 2, note_event, &inner, &f->err));
+	assert_int_equal(inner.n, 1);
+	f->walked += row->event->seq;
+	return true;
+}
+
+static void a_reader_may_read_on_inside_a_walk(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f);
+	add(f, 1, 0, 0);
+	add(f, 2, 1, 0);
+	add(f, 3, 2, 0);
+	add(f, 4, 1, 0);
+	commit(f);
+	ok(f, journal_effects(f->j, 1, walk_inside, f, &f->err));
+	assert_int_equal(f->walked, 2 + 4);
+	ok(f, journal_events(f->j, 0, false, 9, walk_inside, f, &f->err));
+	assert_int_equal(f->walked, 6 + 10);
 }
 
 static void effects_are_the_events_caused_by_one(void **state)
@@ -696,9 +724,17 @@ static void the_file_is_made_to_shrink_and_to_sync_in_full(void **state)
 }
 
 /* DESIGN §4.1, disk full: a preallocated reserve file. */
-static void the_reserve_is_there_until_it_is_spent(void **state)
+static bool never(uint64_t seq, void *arg)
+{
+	(void)seq;
+	(void)arg;
+	return false;
+}
+
+static void the_reserve_is_there_until_it_is_spent_and_then_again(void **state)
 {
 	struct fixture *f = *state;
+	bool more;
 	char *path = in_directory(f, "reserve");
 	struct stat st;
 
@@ -707,7 +743,9 @@ static void the_reserve_is_there_until_it_is_spent(void **state)
 	assert_true(journal_spend_reserve(f->j));
 	assert_int_not_equal(stat(path, &st), 0);
 	assert_false(journal_spend_reserve(f->j));
-	reopen(f);
+	begin(f);
+	ok(f, journal_prune(f->j, &(struct journal_limits){0}, NOW, never, NULL, &more, &f->err));
+	commit(f);
 	assert_int_equal(stat(path, &st), 0);
 	free(path);
 }
@@ -721,6 +759,7 @@ int main(void)
 		TEST(what_is_rolled_back_was_never_there),
 		TEST(events_are_walked_both_ways_and_the_reader_may_stop),
 		TEST(effects_are_the_events_caused_by_one),
+		TEST(a_reader_may_read_on_inside_a_walk),
 		TEST(repeats_are_counted_with_their_event),
 		TEST(a_duty_is_found_until_its_delivery_has_a_row),
 		TEST(a_search_for_duties_tells_how_far_it_looked),
@@ -738,7 +777,7 @@ int main(void)
 		TEST(a_journal_of_a_newer_version_is_refused),
 		TEST(an_event_that_was_changed_on_disk_counts_as_lost),
 		TEST(the_file_is_made_to_shrink_and_to_sync_in_full),
-		TEST(the_reserve_is_there_until_it_is_spent),
+		TEST(the_reserve_is_there_until_it_is_spent_and_then_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

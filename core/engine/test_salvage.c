@@ -374,6 +374,57 @@ static void a_salvage_that_was_cut_off_is_finished(void **state)
 	free(saved);
 }
 
+static void add_large(struct fixture *f, uint64_t seq)
+{
+	char *data = mem_format("{\"t\":\"%010000d\"}", 0);
+	struct journal_event row = {0};
+
+	row.event = event_new(&(struct event){.seq = seq,
+					      .id = "i",
+					      .source = "s",
+					      .type = "t",
+					      .instance = "i",
+					      .data = data,
+					      .data_len = strlen(data)});
+	ok(f, journal_begin(f->j, &f->err));
+	ok(f, journal_add(f->j, &row, &f->err));
+	ok(f, journal_commit(f->j, &f->err));
+	event_unref(row.event);
+	free(data);
+}
+
+static bool go_on(const struct journal_event *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	return true;
+}
+
+/* More than SQLite keeps in memory, spoiled under its feet. */
+static void damage_met_while_running_ends_it_and_the_next_start_salvages(void **state)
+{
+	struct fixture *f = *state;
+	struct journal_event row;
+
+	open_it(f);
+	for (uint64_t seq = EVENTS + 1; seq <= EVENTS + 600; seq++)
+		add_large(f, seq);
+	read_whole(f->path, &f->whole);
+	damage(f, PAGE * 40, f->whole.len - PAGE * 40, 0xff);
+	assert_int_equal(journal_events(f->j, 0, false, SIZE_MAX, go_on, NULL, &f->err),
+			 JOURNAL_FAILED);
+	assert_non_null(strstr(f->err.text, "damaged"));
+	assert_int_equal(journal_begin(f->j, &f->err), JOURNAL_FAILED);
+	close_it(f);
+	open_it(f);
+	assert_non_null(f->found.damaged);
+	ok(f, journal_event(f->j, 1, &row, &f->err));
+	journal_event_clear(&row);
+	assert_true(journal_last_seq(f->j) > EVENTS + 600);
+	close_it(f);
+	open_it(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -386,6 +437,7 @@ int main(void)
 		TEST(unfinished_deliveries_of_lost_events_are_dead_letters),
 		TEST(what_was_lost_is_told_until_acknowledged),
 		TEST(a_salvage_that_was_cut_off_is_finished),
+		TEST(damage_met_while_running_ends_it_and_the_next_start_salvages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
