@@ -230,9 +230,9 @@ static bool resolve_env(const struct reference *r, struct buf *out, struct err *
 		value = r->fallback ? r->fallback : value;
 	if (!value) {
 		err_set(err,
-			"environment variable %s is not set; set it, or give a default: "
-			"`${env:%s:-default}`",
-			r->text, r->text);
+			"environment variable %s is not set; set it where pointsman is started, or "
+			"write another value",
+			r->text);
 		return false;
 	}
 	if (!utf8_valid(value, strlen(value))) {

@@ -77,8 +77,8 @@ static void the_environment_gives_a_value_or_the_default(void **state)
 	resolves("${env:PM_TEST_UNSET:-}", "");
 	resolves("${env:PM_TEST_UNSET:-a:-b}", "a:-b");
 	resolves("${env:PM_TEST_UNSET}",
-		 "environment variable PM_TEST_UNSET is not set; set it, or give a default: "
-		 "`${env:PM_TEST_UNSET:-default}`");
+		 "environment variable PM_TEST_UNSET is not set; set it where pointsman is "
+		 "started, or write another value");
 }
 
 static void write_file(const char *path, const char *text, size_t len)
