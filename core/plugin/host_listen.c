@@ -1,13 +1,11 @@
 /* Being asked, and knowing who asks. */
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "plugin/blocking.h"
 #include "plugin/host.h"
+#include "plugin/mac.h"
 #include "plugin/outgoing.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,80 +159,13 @@ static void host_reply(struct pm_host *h, const char *content_type, const void *
 	buf_add(&i->answering->body, body, len);
 }
 
-struct secret_bytes {
-	unsigned char *bytes;
-	size_t len;
-};
-
-/* Standard Webhooks writes keys as whsec_ and base64. */
-static struct secret_bytes secret_bytes(const char *text)
-{
-	static const char prefix[] = "whsec_";
-	struct secret_bytes s = {(unsigned char *)mem_text(text), strlen(text)};
-	size_t skip = sizeof prefix - 1, pad = 0;
-	int n;
-
-	if (strncmp(text, prefix, skip) != 0 || (s.len - skip) % 4 != 0)
-		return s;
-	while (pad < 2 && text[s.len - 1 - pad] == '=')
-		pad++;
-	n = EVP_DecodeBlock(s.bytes, (const unsigned char *)text + skip, (int)(s.len - skip));
-	if (n < 0) {
-		memcpy(s.bytes, text, s.len);
-		return s;
-	}
-	s.len = (size_t)n - pad;
-	return s;
-}
-
-static bool compute(const char *secret, const char *how, const void *data, size_t len, char out[65])
-{
-	struct secret_bytes key = secret_bytes(secret);
-	unsigned char mac[32];
-	bool known = true;
-
-	if (strcmp(how, "sha256-hex") == 0) {
-		hash_hmac_sha256(key.bytes, key.len, data, len, mac);
-		hash_hex(mac, 32, out);
-	} else if (strcmp(how, "sha256-base64") == 0) {
-		hash_hmac_sha256(key.bytes, key.len, data, len, mac);
-		EVP_EncodeBlock((unsigned char *)out, mac, 32);
-	} else if (strcmp(how, "sha1-hex") == 0) {
-		hash_hmac_sha1(key.bytes, key.len, data, len, mac);
-		hash_hex(mac, 20, out);
-	} else {
-		known = false;
-	}
-	explicit_bzero(key.bytes, key.len);
-	free(key.bytes);
-	return known;
-}
-
-/* The n-th secret of a key, whether it is a list or not. */
-static const char *nth_secret(struct instance *i, const char *key, uint32_t n)
-{
-	const struct pm_key *declared = plugin_key(i->plugin, key);
-	const char *text;
-
-	if (!declared)
-		return NULL;
-	if (declared->flags & PM_LIST)
-		return values_nth(i->values, key, n, NULL);
-	text = n == 0 ? values_str(i->values, key, NULL) : NULL;
-	return text && *text ? text : NULL;
-}
-
 static const char *host_hmac(struct pm_host *h, const char *key, const char *how, const void *data,
 			     size_t len)
 {
 	struct instance *i = instance_of(h);
-	const char *dot = strrchr(key, '.');
-	char *name = dot ? mem_slice(key, (size_t)(dot - key)) : mem_text(key);
-	const char *secret = nth_secret(i, name, dot ? (uint32_t)strtoul(dot + 1, NULL, 10) : 0);
-	char mac[65];
+	char mac[MAC_SIZE];
 
-	free(name);
-	if (!secret || !compute(secret, how, data, len, mac))
+	if (!mac_make(i->plugin, i->values, key, how, data, len, mac))
 		return NULL;
 	return scratch_text(&i->scratch, mac, strlen(mac));
 }
@@ -243,17 +174,8 @@ static bool host_hmac_ok(struct pm_host *h, const char *key, const char *how, co
 			 size_t len, const char *mac)
 {
 	struct instance *i = instance_of(h);
-	const char *secret;
-	bool good = false;
-	char expected[65];
 
-	/* Every secret is tried, so that the time tells nothing. */
-	for (uint32_t n = 0; (secret = nth_secret(i, key, n)); n++) {
-		if (compute(secret, how, data, len, expected) && strlen(mac) == strlen(expected) &&
-		    CRYPTO_memcmp(mac, expected, strlen(expected)) == 0)
-			good = true;
-	}
-	return good;
+	return mac_ok(i->plugin, i->values, key, how, data, len, mac);
 }
 
 void host_fill_listen(struct pm_host *h)
