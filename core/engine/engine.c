@@ -108,7 +108,7 @@ void engine_emit_about(struct engine *e, struct txn *t, const char *type, const 
 		ev.hops = cause->hops + 1;
 		ev.traceparent = cause->traceparent;
 	}
-	made = event_new(&ev);
+	made = event_create(&ev);
 	txn_emit(t, made);
 	event_unref(made);
 }

@@ -1,36 +1,23 @@
 #include "engine/plan.h"
 
-#include "base/mem.h"
-
-#include <stdlib.h>
 #include <string.h>
 
-/* The newest are kept whole: which of the members may bring their data? */
-static bool *choose_whole(const struct firing *f, struct event *const *members)
+struct event *firing_member(struct event *ev, size_t *bytes)
 {
-	bool *whole = mem_zero(f->n * sizeof *whole);
-	size_t bytes = 0;
+	struct event bare, *made;
 
-	for (size_t i = f->n; i-- > 0;) {
-		bytes += members[i] ? event_size(members[i]) : 0;
-		whole[i] = bytes <= FIRING_MAX_BYTES / 2; /* quoting may double a text */
-	}
-	return whole;
+	*bytes += ev ? event_size(ev) : 0;
+	if (*bytes <= FIRING_MAX_BYTES)
+		return ev;
+	bare = *ev;
+	bare.data = "{}";
+	bare.data_len = 2;
+	made = event_create(&bare);
+	event_unref(ev);
+	return made;
 }
 
-static void put_member(const struct event *ev, bool whole, struct buf *out)
-{
-	struct event bare = *ev;
-
-	if (!whole) {
-		bare.data = "{}";
-		bare.data_len = 2;
-	}
-	event_json(&bare, out);
-}
-
-static void put_inputs(const struct firing *f, struct event *const *members, const bool *whole,
-		       struct buf *out)
+static void put_inputs(const struct firing *f, struct event *const *members, struct buf *out)
 {
 	const char *newest = "", *separator = "";
 
@@ -45,15 +32,14 @@ static void put_inputs(const struct firing *f, struct event *const *members, con
 		buf_text_add(out, separator);
 		buf_json_string(out, name, strlen(name));
 		buf_char(out, ':');
-		put_member(members[i], whole[i], out);
+		event_json(members[i], out);
 		separator = ",";
 	}
 	buf_text_add(out, "},\"newest\":");
 	buf_json_string(out, newest, strlen(newest));
 }
 
-static void put_window(const struct firing *f, struct event *const *members, const bool *whole,
-		       struct buf *out)
+static void put_window(const struct firing *f, struct event *const *members, struct buf *out)
 {
 	size_t count = 0, newest = 0;
 	struct buf events = {0};
@@ -65,7 +51,7 @@ static void put_window(const struct firing *f, struct event *const *members, con
 			newest = count;
 		if (count++)
 			buf_char(&events, ',');
-		put_member(members[i], whole[i], &events);
+		event_json(members[i], &events);
 	}
 	buf_printf(out, ",\"window\":{\"count\":%zu,\"events\":[", count);
 	buf_add(out, buf_text(&events), events.len);
@@ -77,16 +63,14 @@ void firing_payload(const struct plan *p, const struct firing *f, struct event *
 		    struct buf *out)
 {
 	const struct plan_rule *rule = &p->rules[f->rule];
-	bool *whole = choose_whole(f, members);
 
 	buf_text_add(out, "{\"rule\":");
 	buf_json_string(out, rule->config->name, strlen(rule->config->name));
 	buf_text_add(out, ",\"group\":");
 	buf_json_string(out, f->group, strlen(f->group));
 	if (rule->nslots)
-		put_inputs(f, members, whole, out);
+		put_inputs(f, members, out);
 	else
-		put_window(f, members, whole, out);
+		put_window(f, members, out);
 	buf_char(out, '}');
-	free(whole);
 }

@@ -120,7 +120,7 @@ static struct event *column_event_only(sqlite3_stmt *s)
 
 	if (!ev.data)
 		ev.data = "";
-	return event_new(&ev);
+	return event_create(&ev);
 }
 
 bool journal_column_event(sqlite3_stmt *s, struct journal_event *row)

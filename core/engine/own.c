@@ -61,7 +61,7 @@ struct event *own_firing(const struct plan *p, const struct firing *f, struct ev
 	firing_payload(p, f, members, &payload);
 	ev.data = payload.data;
 	ev.data_len = payload.len;
-	made = event_new(&ev);
+	made = event_create(&ev);
 	buf_free(&payload);
 	free(id);
 	return made;
@@ -81,7 +81,7 @@ struct event *own_group_dropped(const struct plan *p, const struct group_dropped
 	buf_text_add(&data, ",\"group\":");
 	buf_json_string(&data, d->group, strlen(d->group));
 	buf_char(&data, '}');
-	made = event_new(&(struct event){
+	made = event_create(&(struct event){
 		.id = id,
 		.source = rule,
 		.type = "pointsman.group.dropped",
@@ -118,7 +118,7 @@ static const char *rule_between(const struct journal_event *cause, const struct 
 void own_chain(struct journal *j, const struct names *names, const struct event *ev,
 	       struct buf *out)
 {
-	struct event *at = event_new(ev);
+	struct event *at = event_create(ev);
 	struct journal_event cause;
 	int told = 0;
 

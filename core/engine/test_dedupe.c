@@ -92,7 +92,7 @@ static struct event *numbered(struct fixture *f, uint64_t n, uint64_t seq)
 	char id[32];
 
 	snprintf(id, sizeof id, "id-%llu", (unsigned long long)n);
-	return event_new(&(struct event){.seq = seq,
+	return event_create(&(struct event){.seq = seq,
 					 .at = f->now,
 					 .id = id,
 					 .source = "s",
@@ -151,7 +151,7 @@ static void an_id_is_known_by_instance_source_and_id(void **state)
 
 	accept(f, 1, 1);
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-		struct event *ev = event_new(&(struct event){.id = asked[i].id,
+		struct event *ev = event_create(&(struct event){.id = asked[i].id,
 							     .source = asked[i].source,
 							     .instance = asked[i].instance,
 							     .type = "t",
@@ -330,7 +330,7 @@ static void an_event_is_not_pruned_before_its_id_is_in_a_run(void **state)
 static void firings_need_no_memory(void **state)
 {
 	struct fixture *f = *state;
-	struct event *ev = event_new(&(struct event){.seq = 1,
+	struct event *ev = event_create(&(struct event){.seq = 1,
 						     .at = f->now,
 						     .id = "r//1",
 						     .source = "r",

@@ -95,7 +95,7 @@ static enum journal_status put_event(struct fixture *f, uint64_t seq)
 	memset(data, ' ', f->payload);
 	data[0] = '{';
 	data[f->payload - 1] = '}';
-	row.event = event_new(&(struct event){.seq = seq,
+	row.event = event_create(&(struct event){.seq = seq,
 					      .at = (int64_t)seq,
 					      .id = "id",
 					      .source = "s",

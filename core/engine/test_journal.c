@@ -89,7 +89,7 @@ static void ok(const struct fixture *f, enum journal_status status)
 
 static struct event *make_event(uint64_t seq, const char *id)
 {
-	return event_new(&(struct event){.seq = seq,
+	return event_create(&(struct event){.seq = seq,
 					 .at = NOW + (int64_t)seq,
 					 .id = id,
 					 .source = "table/x",
@@ -108,7 +108,7 @@ static void add(struct fixture *f, uint64_t seq, uint64_t cause, uint32_t target
 	struct journal_event row = {.duties = &duty, .nduties = target ? 1 : 0};
 
 	copy.cause = cause;
-	row.event = event_new(&copy);
+	row.event = event_create(&copy);
 	ok(f, journal_add(f->j, &row, &f->err));
 	event_unref(row.event);
 	event_unref(base);
@@ -137,7 +137,7 @@ static void an_event_comes_back_with_every_attribute_and_its_duties(void **state
 	struct fixture *f = *state;
 	struct duty duties[] = {{.target = 3, .rule = 4, .then = 5},
 				{.target = 6, .group = 99, .overlap = 1, .members = true}};
-	struct event *ev = event_new(&(struct event){.seq = 1,
+	struct event *ev = event_create(&(struct event){.seq = 1,
 						     .at = NOW,
 						     .id = "id \xc3\xbc",
 						     .source = "s",

@@ -122,7 +122,7 @@ static void route(struct fixture *f, struct event ev, int64_t at)
 	ev.data_len = strlen(ev.data);
 	ev.seq = ++f->seq;
 	ev.at = at;
-	f->events[f->seq] = event_new(&ev);
+	f->events[f->seq] = event_create(&ev);
 	outcome_clear(&f->out);
 	route_event(f->plan, f->state, f->events[f->seq], NULL, &f->out);
 }
@@ -687,6 +687,45 @@ static void windows_due_at_once_fire_in_the_same_order_every_time(void **state)
 	assert_string_equal(f->out.firings[2].group, "y");
 }
 
+static void a_window_that_is_due_closes_before_a_later_event_enters(void **state)
+{
+	struct fixture *f = *state;
+
+	configure(f, "[rule r]\non = a\ncoalesce = 30s\ndo = build\n"
+		     "[input i]\non = b\n[rule q]\ninputs = i\ncoalesce = 30s\ndo = build\n");
+	happen(f, "a", NULL, 0);
+	happen(f, "a", NULL, 30 * SECOND);
+	members_are(f, "1");
+	assert_true(router_next_deadline(f->plan, f->state) == 60 * SECOND);
+	happen(f, "b", NULL, 40 * SECOND);
+	happen(f, "b", NULL, 70 * SECOND);
+	members_are(f, "i=3");
+	time_is(f, 60 * SECOND);
+	members_are(f, "2");
+	time_is(f, 100 * SECOND);
+	members_are(f, "i=4");
+}
+
+static void many_windows_due_at_once_fire_a_few_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	size_t fired = 0, rounds = 0;
+
+	configure(f, "[rule r]\non = a\ngroup-by = data.g\ncoalesce = 30s\ndo = build\n");
+	for (int i = 0; i < 100; i++) {
+		char data[32];
+
+		snprintf(data, sizeof data, "{\"g\":%d}", i);
+		happen(f, "a", data, i);
+	}
+	for (; router_next_deadline(f->plan, f->state) <= 60 * SECOND; rounds++) {
+		time_is(f, 60 * SECOND);
+		fired += f->out.nfirings;
+	}
+	assert_int_equal(fired, 100);
+	assert_int_equal(rounds, (100 + ROUTER_FIRINGS - 1) / ROUTER_FIRINGS);
+}
+
 /* A rule may be changed into another kind; what was collected for the old one is not for
  * the new one. */
 static void state_of_another_kind_or_of_no_rule_is_dropped_and_said(void **state)
@@ -771,11 +810,16 @@ static struct event *payload_event(struct fixture *f, const struct firing *firin
 {
 	struct event *members[1000] = {0}, *ev;
 	struct buf payload = {0};
+	size_t bytes = 0;
 
-	for (size_t i = 0; i < firing->n; i++)
-		members[i] = f->events[firing->members[i].seq];
+	for (size_t i = firing->n; i-- > 0;) {
+		ev = f->events[firing->members[i].seq];
+		members[i] = firing_member(ev ? event_ref(ev) : NULL, &bytes);
+	}
 	firing_payload(f->plan, firing, members, &payload);
-	ev = event_new(&(struct event){.id = "i",
+	for (size_t i = 0; i < firing->n; i++)
+		event_unref(members[i]);
+	ev = event_create(&(struct event){.id = "i",
 				       .source = "r",
 				       .type = EVENT_FIRED,
 				       .instance = "pointsman",
@@ -814,7 +858,7 @@ static void a_firing_holds_copies_of_its_members(void **state)
 	free(rules);
 }
 
-static void members_beyond_the_largest_payload_come_without_data(void **state)
+static void members_beyond_what_a_firing_may_hold_come_without_data(void **state)
 {
 	struct fixture *f = *state;
 	char *data = mem_format("{\"n\":1,\"t\":\"%01000000d\"}", 0);
@@ -824,7 +868,7 @@ static void members_beyond_the_largest_payload_come_without_data(void **state)
 	for (int i = 0; i < 20; i++)
 		happen(f, "a", data, 1);
 	ev = payload_event(f, &f->out.firings[0]);
-	assert_true(ev->data_len < FIRING_MAX_BYTES);
+	assert_true(ev->data_len < FIRING_MAX_BYTES + 100000);
 	has(ev, "window.count", "20");
 	has(ev, "window.events.19.data.n", "1");
 	has(ev, "window.events.0.data", "{}");
@@ -884,10 +928,12 @@ int main(void)
 		TEST(own_events_are_not_meant_by_a_star),
 		TEST(a_rule_switched_off_keeps_its_window),
 		TEST(windows_due_at_once_fire_in_the_same_order_every_time),
+		TEST(a_window_that_is_due_closes_before_a_later_event_enters),
+		TEST(many_windows_due_at_once_fire_a_few_at_a_time),
 		TEST(state_of_another_kind_or_of_no_rule_is_dropped_and_said),
 		TEST(a_cell_comes_back_as_it_was_stored),
 		TEST(a_firing_holds_copies_of_its_members),
-		TEST(members_beyond_the_largest_payload_come_without_data),
+		TEST(members_beyond_what_a_firing_may_hold_come_without_data),
 		TEST(a_firing_goes_on_without_a_member_that_is_lost),
 	};
 

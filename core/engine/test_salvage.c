@@ -73,7 +73,7 @@ static void add_event(struct fixture *f, uint64_t seq)
 	snprintf(id, sizeof id, "id-%llu", (unsigned long long)seq);
 	len = snprintf(data, sizeof data, "{\"n\":%llu,\"text\":\"%0100d\"}",
 		       (unsigned long long)seq, 0);
-	row.event = event_new(&(struct event){.seq = seq,
+	row.event = event_create(&(struct event){.seq = seq,
 					      .at = (int64_t)seq,
 					      .id = id,
 					      .source = "s",
@@ -379,7 +379,7 @@ static void add_large(struct fixture *f, uint64_t seq)
 	char *data = mem_format("{\"t\":\"%010000d\"}", 0);
 	struct journal_event row = {0};
 
-	row.event = event_new(&(struct event){.seq = seq,
+	row.event = event_create(&(struct event){.seq = seq,
 					      .id = "i",
 					      .source = "s",
 					      .type = "t",

@@ -132,7 +132,7 @@ static struct event *make(struct event ev)
 	ev.time = "2026-11-24T01:02:03Z";
 	ev.data = ev.data ? ev.data : "{}";
 	ev.data_len = strlen(ev.data);
-	return event_new(&ev);
+	return event_create(&ev);
 }
 
 static void ask(struct fixture *f, struct event ev)

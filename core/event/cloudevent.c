@@ -186,7 +186,7 @@ static struct event *form_event(const struct form *f, const char *instance)
 		.data_len = empty ? 2 : f->data.len,
 	};
 
-	return event_new(&ev);
+	return event_create(&ev);
 }
 
 struct event *event_parse(const char *text, size_t len, const char *instance, struct err *err)

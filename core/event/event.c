@@ -84,7 +84,7 @@ static void put_attributes(struct block *b, const struct buf *quoted, const size
 	b->ev.attributes = b->attributes;
 }
 
-struct event *event_new(const struct event *from)
+struct event *event_create(const struct event *from)
 {
 	struct buf quoted = {0};
 	size_t ends[COUNT(attributes)];
@@ -121,7 +121,7 @@ struct event *event_accepted(const struct event *ev, uint64_t seq, int64_t at)
 
 	copy.seq = seq;
 	copy.at = at;
-	return event_new(&copy);
+	return event_create(&copy);
 }
 
 struct event *event_ref(struct event *ev)

@@ -38,12 +38,12 @@ struct event {
 	const char *caused_by; /* the target whose delivery made it, or NULL */
 	uint64_t origin;       /* seq of the first event of the chain; 0: itself */
 	uint32_t hops;         /* its cause's + 1; 0 without one */
-	/* Set by event_new() for event_find(); leave it NULL in one you fill in yourself. */
+	/* Set by event_create() for event_find(); leave it NULL in one you fill in yourself. */
 	const struct json_value *attributes;
 };
 
 /* Copies everything `from` points to into one block with one reference. */
-struct event *event_new(const struct event *from);
+struct event *event_create(const struct event *from);
 /* The same event with its number and time of acceptance, for the sequencer. */
 struct event *event_accepted(const struct event *ev, uint64_t seq, int64_t at);
 struct event *event_ref(struct event *ev);
@@ -72,7 +72,7 @@ enum event_view { EVENT_ITSELF, EVENT_MEMBERS };
 /* The value at a path: `type source subject time id instance`, `data...`, `event`, and with
  * EVENT_MEMBERS `inputs.NAME...`, `window.count`, `window.events...`.  `scratch` holds what
  * has no place in the event's bytes (`event`, and attributes of an event not made by
- * event_new()); it must live, and not be passed again, as long as the value is used. */
+ * event_create()); it must live, and not be passed again, as long as the value is used. */
 struct json_value event_find(const struct event *ev, enum event_view view, const struct path *path,
 			     struct buf *scratch);
 bool event_each(const struct event *ev, enum event_view view, const struct path *path,

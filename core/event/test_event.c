@@ -64,7 +64,7 @@ static void a_copy_outlives_what_it_was_made_from(void **state)
 	from.type = type;
 	from.data = data;
 	from.data_len = strlen(data);
-	ev = event_new(&from);
+	ev = event_create(&from);
 	memset(type, 'x', strlen(type));
 	memset(data, 'x', strlen(data));
 	free(type);
@@ -80,7 +80,7 @@ static void a_copy_outlives_what_it_was_made_from(void **state)
 
 static void acceptance_makes_another_event(void **state)
 {
-	struct event from = sample(), *ev = event_new(&from), *accepted;
+	struct event from = sample(), *ev = event_create(&from), *accepted;
 
 	(void)state;
 	accepted = event_accepted(ev, 7, 1000);
@@ -101,7 +101,7 @@ static void *take_and_drop(void *arg)
 
 static void threads_share_an_event(void **state)
 {
-	struct event from = sample(), *ev = event_new(&from);
+	struct event from = sample(), *ev = event_create(&from);
 	pthread_t thread;
 
 	(void)state;
@@ -127,7 +127,7 @@ static void size_is_attributes_and_payload(void **state)
 
 static void paths_reach_attributes_and_payload(void **state)
 {
-	struct event from = sample(), *ev = event_new(&from);
+	struct event from = sample(), *ev = event_create(&from);
 	const struct event *both[] = {ev, &from};
 
 	(void)state;
@@ -159,7 +159,7 @@ static void an_absent_subject_is_absent(void **state)
 
 	(void)state;
 	from.subject = NULL;
-	ev = event_new(&from);
+	ev = event_create(&from);
 	expect_found(ev, EVENT_ITSELF, "subject", NULL);
 	expect_found(ev, EVENT_ITSELF, "time", "2026-11-24T01:02:03Z");
 	event_unref(ev);
@@ -210,7 +210,7 @@ static struct event *firing(const char *before, const char *newest, const char *
 	ev.data = b.data;
 	ev.data_len = b.len;
 	assert_true(json_check(b.data, b.len, JSON_MAX_DEPTH, NULL));
-	made = event_new(&ev);
+	made = event_create(&ev);
 	buf_free(&b);
 	return made;
 }

@@ -94,7 +94,7 @@ static struct event *complete(struct instance *i, const struct pm_emit *e, const
 	ev.id = buf_text(&id);
 	ev.source = e->source ? e->source : engine_first_name(o->engine, i->host.instance);
 	if (event_check(&ev, err))
-		made = event_new(&ev);
+		made = event_create(&ev);
 	buf_free(&id);
 	return made;
 }

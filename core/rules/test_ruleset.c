@@ -25,7 +25,7 @@ static struct event *event_of(const char *type, const char *instance, const char
 			     .data = data,
 			     .data_len = strlen(data)};
 
-	return event_new(&from);
+	return event_create(&from);
 }
 
 static struct ruleset *compiled(const struct selector *s, size_t n)

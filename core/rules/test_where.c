@@ -30,13 +30,13 @@ static struct event event_with(const char *data)
 			      .data_len = strlen(data)};
 }
 
-/* As event_new() makes it and filled in by hand, explained and not: one answer. */
+/* As event_create() makes it and filled in by hand, explained and not: one answer. */
 static bool holds(const char *where, const char *data)
 {
 	struct selector s = {.where = where};
 	struct err err = {{0}};
 	struct ruleset *set = ruleset_compile(&s, 1, NULL, NULL, &err);
-	struct event by_hand = event_with(data), *made = event_new(&by_hand);
+	struct event by_hand = event_with(data), *made = event_create(&by_hand);
 	struct match m = {0};
 	bool first;
 
@@ -364,7 +364,7 @@ static void too_many_pairs_are_false_and_counted(void **state)
 		buf_text_add(&b, i ? ",2" : "2");
 	buf_text_add(&b, "]}");
 	from = event_with(buf_text(&b));
-	ev = event_new(&from);
+	ev = event_create(&from);
 	ruleset_match(set, ev, false, &m);
 	assert_int_equal(m.nhits, 0);
 	assert_int_equal(ruleset_type_mismatches(set, 0), 1);
