@@ -78,7 +78,8 @@ enum { /* pm_key.type                      str()            num()         */
 	PM_BOOL = 3,     /* yes/no, true/false   as written       0 or 1        */
 	PM_DURATION = 4, /* 250ms, 30s, 5m       as written       milliseconds  */
 	PM_SIZE = 5,     /* 64k, 10M (binary)    as written       bytes         */
-	PM_URL = 6,      /* https unless allowed the text         -             */
+	PM_URL = 6,      /* https; http only to  the text         -
+	                    this machine, or with limit "http"          */
 	PM_ENUM = 7,     /* one of `limit`       the choice       its index     */
 	PM_TEMPLATE = 8, /* text, {{ path }}     unrendered       -             */
 	PM_JSON_TEMPLATE = 9, /* as above; must be JSON whatever the values are */
@@ -99,7 +100,8 @@ struct pm_key {
 	int32_t type;
 	uint32_t flags;
 	const char *fallback; /* default, in INI syntax, or NULL */
-	const char *limit;    /* "1..500", "1s..5m", "low|high", or NULL */
+	const char *limit;    /* "1..500", "1s..5m", "10M.." of INT, DURATION, SIZE; "low|high"
+	                         of ENUM; "http" of URL; else NULL */
 	const char *help;     /* one sentence; printed by `pointsman plugins describe` */
 };
 
