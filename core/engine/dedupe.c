@@ -220,3 +220,8 @@ enum journal_status dedupe_trim(struct dedupe *d, int64_t now, uint64_t *floor, 
 	*floor = floor_of(d);
 	return status;
 }
+
+int64_t dedupe_bytes(const struct dedupe *d)
+{
+	return runs_bytes(d->runs);
+}

@@ -31,4 +31,6 @@ enum journal_status dedupe_add(struct dedupe *d, const struct event *ev, struct 
  * durable in a run: events with seq >= the result may not be pruned. */
 enum journal_status dedupe_trim(struct dedupe *d, int64_t now, uint64_t *floor, struct err *err);
 
+int64_t dedupe_bytes(const struct dedupe *d); /* what its runs take in the journal, about */
+
 #endif

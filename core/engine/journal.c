@@ -14,7 +14,7 @@
 
 #define CHECKPOINT_PAGES 1000
 #define RESERVE_BYTES    (4 * 1024 * 1024)
-#define CHECK_BYTES      (64 * 1024 * 1024) /* checked whole at every open up to this size */
+#define CHECK_BYTES      (16 * 1024 * 1024) /* checked whole at every open up to this size */
 
 /* auto_vacuum only takes before the first table, and before the switch to WAL writes the
  * first page.  FULL: with WAL, NORMAL may lose the last commits when the power fails, and

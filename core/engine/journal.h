@@ -140,6 +140,7 @@ struct journal_limits {
 	int64_t keep_ms, keep_bytes; /* ended history */
 	int64_t keep_dead_ms, keep_dead_count;
 	uint64_t floor; /* nothing at or above this seq is pruned */
+	int64_t apart;  /* bytes in the file that are no history: ids to know */
 };
 /* Remove what is over the limits, a bounded amount at a time, inside a transaction; *more
  * tells that there is more to do.  Never removes an event with a live delivery or a dead

@@ -89,7 +89,8 @@ static enum journal_status excess(struct journal *j, const struct journal_limits
 	share = (uint64_t)first < end
 			? (double)(end - (uint64_t)first) / (double)(j->last + 1 - (uint64_t)first)
 			: 0;
-	*bytes = (int64_t)((double)(pages - unused) * PAGE_BYTES * share) - limits->keep_bytes;
+	*bytes = (int64_t)((double)((pages - unused) * PAGE_BYTES - limits->apart) * share) -
+		 limits->keep_bytes;
 	return status;
 }
 

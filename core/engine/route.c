@@ -212,19 +212,6 @@ static bool slots_ready(const struct cell *c)
 	return fresh;
 }
 
-static void judge_slots(struct routing *r, const struct plan_rule *rule, struct cell *c)
-{
-	empty_old_slots(r, rule->config, c);
-	if (!slots_ready(c))
-		c->open = false;
-	else if (!rule->config->quiet_ms)
-		fire(r, rule, c);
-	else if (r->ev)
-		begin_quiet(r, c);
-	else if (c->open && r->at >= cell_due(c, rule->config))
-		fire(r, rule, c);
-}
-
 static void forget_old(const struct routing *r, const struct rule_config *rule, struct cell *c)
 {
 	size_t old = 0;
@@ -234,24 +221,37 @@ static void forget_old(const struct routing *r, const struct rule_config *rule, 
 	cell_forget(c, old);
 }
 
-static void judge_members(struct routing *r, const struct plan_rule *rule, struct cell *c)
+static bool quiet_is_over(const struct routing *r, const struct plan_rule *rule,
+			  const struct cell *c)
 {
-	if (rule->kind == CELL_COUNT) {
-		forget_old(r, rule->config, c);
-		if (c->n >= rule->config->count)
-			fire(r, rule, c);
-	} else if (c->n >= FIRING_MAX_EVENTS || c->bytes >= FIRING_MAX_WINDOW ||
-		   (c->open && r->at >= cell_due(c, rule->config))) {
-		fire(r, rule, c);
-	}
+	return c->open && r->at >= cell_due(c, rule->config);
 }
 
-static void judge(struct routing *r, const struct plan_rule *rule, struct cell *c)
+/* What time alone brings about. */
+static void judge_time(struct routing *r, const struct plan_rule *rule, struct cell *c)
 {
-	if (rule->kind == CELL_INPUTS)
-		judge_slots(r, rule, c);
-	else
-		judge_members(r, rule, c);
+	if (rule->kind == CELL_COUNT)
+		forget_old(r, rule->config, c);
+	if (rule->kind == CELL_INPUTS) {
+		empty_old_slots(r, rule->config, c);
+		c->open = c->open && slots_ready(c);
+	}
+	if (quiet_is_over(r, rule, c))
+		fire(r, rule, c);
+}
+
+/* What the event that was just entered brings about. */
+static void judge_event(struct routing *r, const struct plan_rule *rule, struct cell *c)
+{
+	const struct rule_config *config = rule->config;
+	bool full = c->n >= FIRING_MAX_EVENTS || c->bytes >= FIRING_MAX_WINDOW;
+
+	if (rule->kind == CELL_INPUTS && !slots_ready(c))
+		return;
+	if (rule->kind == CELL_COUNT ? c->n >= config->count : full || !config->quiet_ms)
+		fire(r, rule, c);
+	else if (rule->kind != CELL_COUNT)
+		begin_quiet(r, c);
 }
 
 static struct cell_change *add_change(struct outcome *o, char *key, struct cell *c)
@@ -343,12 +343,12 @@ static void collect(struct routing *r, const struct plan_rule *rule, const char 
 	const struct cell *old = map_get(&r->state->cells, key);
 	struct cell *c = old ? cell_copy(old) : new_cell(rule, group);
 
-	if (!old)
+	if (old)
+		judge_time(r, rule, c);
+	else
 		make_room(r, rule);
 	enter(r, rule, c, hits, nhits);
-	if (rule->kind == CELL_WINDOW)
-		begin_quiet(r, c);
-	judge(r, rule, c);
+	judge_event(r, rule, c);
 	keep(r->out, rule, key, c);
 }
 
@@ -531,10 +531,10 @@ void route_deadline(const struct plan *p, const struct router_state *s, int64_t 
 	}
 	if (n)
 		qsort(list, n, sizeof *list, by_due);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && out->nfirings < ROUTER_FIRINGS; i++) {
 		struct cell *c = cell_copy(list[i].cell);
 
-		judge(&r, list[i].rule, c);
+		judge_time(&r, list[i].rule, c);
 		keep(out, list[i].rule, mem_text(list[i].key), c);
 	}
 	free(list);

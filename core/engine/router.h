@@ -7,8 +7,8 @@
  * that explaining, testing and replaying feed the same function and keep or throw away
  * what it says.
  *
- * What is due is fired before an event that comes later is routed: call route_deadline()
- * first.  An event whose `group-by` value is absent belongs to the group "".
+ * An event whose `group-by` value is absent belongs to the group "".  What is due is fired
+ * before an event that comes later is added to it.
  */
 #ifndef POINTSMAN_ENGINE_ROUTER_H
 #define POINTSMAN_ENGINE_ROUTER_H
@@ -20,7 +20,7 @@
 
 #define FIRING_MAX_EVENTS 1000 /* a window closes early at either */
 #define FIRING_MAX_WINDOW (1024 * 1024)
-#define FIRING_MAX_BYTES  (16 * 1024 * 1024) /* of a payload */
+#define FIRING_MAX_BYTES  (8 * 1024 * 1024) /* of all members */
 
 struct cell; /* cell.h */
 struct plan; /* a configuration's rules, compiled; immutable; `config` must outlive it */
@@ -86,6 +86,9 @@ void outcome_clear(struct outcome *o);
  * the rule's targets become duties, besides what other rules make of the event. */
 void route_event(const struct plan *p, const struct router_state *s, const struct event *ev,
 		 const struct firing *fired, struct outcome *out);
+/* At most ROUTER_FIRINGS at a time, so that a transaction stays small: the others are still
+ * due. */
+#define ROUTER_FIRINGS 16
 void route_deadline(const struct plan *p, const struct router_state *s, int64_t at,
 		    struct outcome *out);
 int64_t router_next_deadline(const struct plan *p, struct router_state *s); /* INT64_MAX: none */
@@ -105,11 +108,14 @@ bool router_cell(const struct router_state *s, const char *key, struct buf *out)
  * frees. */
 uint64_t *router_held(const struct router_state *s, size_t *n);
 
-/* The payload of the firing's event, its members given in the same order; NULL: lost.  May
- * be larger than EVENT_MAX_BYTES: up to FIRING_MAX_BYTES, beyond which the oldest members
- * are without their data. */
+/* The payload of the firing's event, its members given in the same order; NULL: lost.  It
+ * may be larger than EVENT_MAX_BYTES. */
 void firing_payload(const struct plan *p, const struct firing *f, struct event *const *members,
 		    struct buf *out);
+/* Each member on its way there, the last one first: it takes the reference over, and gives
+ * back the event or, once *bytes (0 at first) of them are over FIRING_MAX_BYTES, one without
+ * its data.  NULL is fine. */
+struct event *firing_member(struct event *ev, size_t *bytes);
 const char *plan_rule_name(const struct plan *p, uint32_t rule);
 
 #endif

@@ -54,6 +54,16 @@ size_t runs_count(const struct runs *r)
 	return r->n;
 }
 
+/* An entry, its share of the filter, and what pages leave empty. */
+int64_t runs_bytes(const struct runs *r)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		bytes += (int64_t)r->list[i].n * (int64_t)(sizeof(struct id) + 10);
+	return bytes;
+}
+
 /* Two hashes make as many as are wanted. */
 static uint64_t probe(const struct run *run, const uint64_t hash[2], uint64_t i)
 {

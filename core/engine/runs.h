@@ -37,5 +37,6 @@ enum journal_status runs_find(struct runs *r, struct journal *j, const uint64_t 
 enum journal_status runs_trim(struct runs *r, struct journal *j, int64_t expired, int64_t max,
 			      int64_t newer, struct err *err);
 size_t runs_count(const struct runs *r);
+int64_t runs_bytes(const struct runs *r); /* in the journal, about */
 
 #endif

@@ -98,10 +98,11 @@ static struct arrival *enqueue(struct work *w, struct event *ev)
 static void enqueue_firing(struct work *w, struct firing *f)
 {
 	struct event **members = mem_zero(f->n * sizeof *members);
+	size_t bytes = 0;
 	struct arrival *a;
 
-	for (size_t i = 0; i < f->n; i++) {
-		members[i] = event_numbered(w, f->members[i].seq);
+	for (size_t i = f->n; i-- > 0;) {
+		members[i] = firing_member(event_numbered(w, f->members[i].seq), &bytes);
 		if (!members[i])
 			log_error("rule %s fires without event %" PRIu64 ", which is lost",
 				  plan_rule_name(w->s->plan, f->rule), f->members[i].seq);
@@ -416,6 +417,7 @@ enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t f
 		.keep_bytes = s->config->keep_bytes,
 		.keep_dead_ms = s->config->keep_dead_ms,
 		.keep_dead_count = s->config->keep_dead_count,
+		.apart = dedupe_bytes(s->dedupe),
 	};
 	struct held held = {.seqs = router_held(s->state, &held.n)};
 	enum journal_status status = journal_begin(s->j, err);
