@@ -309,11 +309,7 @@ bool template_get(const char *path_and_filters, const struct template_source *fr
 	ok = used == len;
 	if (!ok)
 		err_set(err, "\"%s\": a filter is written after |", path_and_filters);
-	ok = ok && insertion_fill(&in, from, &scratch, &value, err);
-	if (ok && piped_nothing(&value)) {
-		err_set(err, "%s is absent", in.path.text);
-		ok = false;
-	}
+	ok = ok && insertion_fill(&in, from, &scratch, &value, err) && !piped_nothing(&value);
 	if (ok)
 		piped_text(&value, out);
 	piped_free(&value);

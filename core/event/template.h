@@ -47,8 +47,8 @@ size_t template_paths(const struct template *t, size_t i, const struct path **pa
 bool template_render(const struct template *t, const struct template_source *from, struct buf *out,
 		     struct err *err);
 
-/* A path with filters as `get()` takes it (`data.n | json`): false with *err if the value
- * is absent or null, or on a mistake. */
+/* A path with filters as `get()` takes it (`data.n | json`): false if the value is absent or
+ * null, with *err as it was, and false with *err filled on a mistake. */
 bool template_get(const char *path_and_filters, const struct template_source *from, struct buf *out,
 		  struct err *err);
 

@@ -316,8 +316,8 @@ static void get_takes_a_path_with_filters(void **state)
 		{"data.nul | json", "\"a\\u0000b\"", NULL},
 		{"\"data\".list.0", "x", NULL},
 		{"\"type\"", "build.failed", NULL},
-		{"data.x", NULL, "data.x is absent"},
-		{"data.null", NULL, "absent"},
+		{"data.x", NULL, ""},
+		{"data.null", NULL, ""},
 		{"data.x y", NULL, "written after |"},
 		{"data.x }}", NULL, "written after |"},
 		{"data.x | foo", NULL, "no filter"},
@@ -332,7 +332,7 @@ static void get_takes_a_path_with_filters(void **state)
 
 		if (found != !rows[i].why ||
 		    strcmp(buf_text(&out), found ? rows[i].expected : "") ||
-		    (!found && !strstr(err.text, rows[i].why)))
+		    (!found && (!*err.text != !*rows[i].why || !strstr(err.text, rows[i].why))))
 			fail_msg("%s: %s %s", rows[i].text, buf_text(&out), err.text);
 		buf_free(&out);
 	}
