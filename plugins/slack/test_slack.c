@@ -77,7 +77,7 @@ static void a_webhooks_answers_are_understood(void **state)
 		{200, "<html>welcome to the hotel</html>", TESTHOST_RETRY},
 		{200, "", TESTHOST_RETRY},
 		{400, "invalid_payload", TESTHOST_REJECT},
-		{403, "action_prohibited", TESTHOST_REJECT},
+		{403, "invalid_token", TESTHOST_RETRY},
 		{404, "channel_not_found", TESTHOST_REJECT},
 		{410, "channel_is_archived", TESTHOST_REJECT},
 		{500, "rollup_error", TESTHOST_RETRY},

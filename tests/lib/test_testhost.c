@@ -41,10 +41,13 @@ static void send(struct pm_host *h, pm_delivery d)
 }
 
 static const struct pm_plugin sink = {.size = sizeof sink,
+				      .key_size = sizeof(struct pm_key),
+				      .type_size = sizeof(struct pm_type),
+				      .version = "1",
+				      .summary = "For tests.",
 				      .kind = PM_SINK,
 				      .name = "sink",
 				      .keys = keys,
-				      .types = types,
 				      .deliver = send};
 
 static const char *const settings[] = {"url", "https://x/", "env.A",           "1", "env.B",
@@ -72,6 +75,10 @@ static void follow(struct pm_host *h, pm_delivery d)
 }
 
 static const struct pm_plugin action = {.size = sizeof action,
+					.key_size = sizeof(struct pm_key),
+					.type_size = sizeof(struct pm_type),
+					.version = "1",
+					.summary = "For tests.",
 					.kind = PM_ACTION,
 					.name = "action",
 					.keys = keys,
@@ -323,6 +330,10 @@ static bool listen_now(struct pm_host *h)
 }
 
 static const struct pm_plugin source = {.size = sizeof source,
+					.key_size = sizeof(struct pm_key),
+					.type_size = sizeof(struct pm_type),
+					.version = "1",
+					.summary = "For tests.",
 					.kind = PM_SOURCE,
 					.name = "source",
 					.keys = keys,

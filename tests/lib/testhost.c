@@ -19,7 +19,7 @@ void testhost_leave(struct testhost *t)
 	scratch_clear(&t->scratch);
 }
 
-static pm_delivery seen_number(const struct duty *d)
+static pm_delivery seen_number(const struct handed *d)
 {
 	return (pm_delivery)d->call << 32 | d->number;
 }
@@ -29,36 +29,36 @@ pm_delivery testhost_shown(pm_delivery seen)
 	return seen & UINT32_MAX;
 }
 
-static struct duty *duty_of(struct testhost *t, pm_delivery number)
+static struct handed *handed_of(struct testhost *t, pm_delivery number)
 {
-	if (number == 0 || number > t->nduties)
+	if (number == 0 || number > t->nhanded)
 		fail_msg("there is no delivery %llu", (unsigned long long)number);
-	return t->duties[number - 1];
+	return t->handed[number - 1];
 }
 
-struct duty *testhost_duty(struct testhost *t, pm_delivery seen)
+struct handed *testhost_handed(struct testhost *t, pm_delivery seen)
 {
 	pm_delivery number = testhost_shown(seen);
-	struct duty *d = number > 0 && number <= t->nduties ? t->duties[number - 1] : NULL;
+	struct handed *d = number > 0 && number <= t->nhanded ? t->handed[number - 1] : NULL;
 
 	return d && seen_number(d) == seen && d->end == TESTHOST_OPEN ? d : NULL;
 }
 
-struct duty *testhost_open_duty(struct testhost *t, pm_delivery seen, const char *call)
+struct handed *testhost_open(struct testhost *t, pm_delivery seen, const char *call)
 {
 	pm_delivery number = testhost_shown(seen);
 
-	if (number == 0 || number > t->nduties)
+	if (number == 0 || number > t->nhanded)
 		fail_msg("%s() of delivery %llx, which never was", call, (unsigned long long)seen);
-	if (t->duties[number - 1]->dead && seen_number(t->duties[number - 1]) == seen)
+	if (t->handed[number - 1]->dead && seen_number(t->handed[number - 1]) == seen)
 		return NULL;
-	if (!testhost_duty(t, seen))
+	if (!testhost_handed(t, seen))
 		fail_msg("%s() of delivery %llu, which has ended already", call,
 			 (unsigned long long)number);
-	return t->duties[number - 1];
+	return t->handed[number - 1];
 }
 
-void testhost_end_duty(struct duty *d, enum testhost_end end, const char *why, int64_t after)
+void testhost_ended(struct handed *d, enum testhost_end end, const char *why, int64_t after)
 {
 	d->end = end;
 	free(d->why);
@@ -68,7 +68,7 @@ void testhost_end_duty(struct duty *d, enum testhost_end end, const char *why, i
 
 static void host_finish(struct pm_host *h, pm_delivery seen, pm_result r, const char *why)
 {
-	struct duty *d = testhost_open_duty(testhost_of(h), seen, "finish");
+	struct handed *d = testhost_open(testhost_of(h), seen, "finish");
 	enum testhost_end end = r == PM_OK      ? TESTHOST_OK
 				: r == PM_RETRY ? TESTHOST_RETRY
 						: TESTHOST_REJECT;
@@ -76,12 +76,12 @@ static void host_finish(struct pm_host *h, pm_delivery seen, pm_result r, const 
 	if (r != PM_OK && (!why || !*why))
 		fail_msg("finish() without OK does not say why");
 	if (d)
-		testhost_end_duty(d, end, why, -1);
+		testhost_ended(d, end, why, -1);
 }
 
 static void host_hold(struct pm_host *h, pm_delivery seen, uint32_t ms, const char *state)
 {
-	struct duty *d = testhost_open_duty(testhost_of(h), seen, "hold");
+	struct handed *d = testhost_open(testhost_of(h), seen, "hold");
 	char *held = mem_text(state ? state : "");
 
 	if (!d) {
@@ -90,7 +90,7 @@ static void host_hold(struct pm_host *h, pm_delivery seen, uint32_t ms, const ch
 	}
 	free(d->held);
 	d->held = held;
-	testhost_end_duty(d, TESTHOST_HELD, "", ms);
+	testhost_ended(d, TESTHOST_HELD, "", ms);
 }
 
 static const char *host_load(struct pm_host *h, const char *key)
@@ -261,18 +261,19 @@ static bool run(struct testhost *t, bool (*fn)(struct pm_host *h))
 static void fill_for_check(struct testhost *t, const char *instance)
 {
 	t->host = (struct pm_host){.size = sizeof t->host, .instance = instance, .log = host_log};
+	testhost_keys_fill(t);
 }
 
 /* check() gets str, num, nth and log only: calling another is a crash, as it should be. */
 static bool create(struct testhost *t)
 {
-	if (!run(t, t->plugin->check))
+	if (!run(t, t->plugin->table.check))
 		return false;
 	testhost_text_fill(t);
 	testhost_emit_fill(t);
 	testhost_http_fill(t);
 	fill_rest(&t->host);
-	return run(t, t->plugin->create);
+	return run(t, t->plugin->table.create);
 }
 
 static void drop_timers(struct testhost *t)
@@ -287,20 +288,20 @@ static void drop_timers(struct testhost *t)
 
 static void end_instance(struct testhost *t)
 {
-	if (t->plugin->stop)
-		t->plugin->stop(&t->host);
+	if (t->plugin->table.stop)
+		t->plugin->table.stop(&t->host);
 	t->stopped = true;
 	testhost_leave(t);
 	testhost_unlisten(t);
 	drop_timers(t);
 	testhost_http_cancel(t);
 	drop_timers(t);
-	if (t->plugin->destroy)
-		t->plugin->destroy(&t->host);
+	if (t->plugin->table.destroy)
+		t->plugin->table.destroy(&t->host);
 	testhost_leave(t);
 }
 
-static void free_duty(struct duty *d)
+static void free_handed(struct handed *d)
 {
 	free(d->document);
 	free(d->why);
@@ -340,10 +341,11 @@ static void free_all(struct testhost *t)
 		free_emitted(e);
 	}
 	free_emitted(t->taken);
-	for (size_t i = 0; i < t->nduties; i++)
-		free_duty(t->duties[i]);
-	free(t->duties);
-	map_free(&t->settings, free);
+	for (size_t i = 0; i < t->nhanded; i++)
+		free_handed(t->handed[i]);
+	free(t->handed);
+	testhost_keys_free(t);
+	plugin_free(t->plugin);
 	map_free(&t->saved, free);
 	map_free(&t->counters, free);
 	map_free(&t->answers, free_resolution);
@@ -360,11 +362,14 @@ struct testhost *testhost_new(const struct pm_plugin *plugin, const char *instan
 			      const char *const *settings)
 {
 	struct testhost *t = mem_new(struct testhost);
+	struct err err = {{0}};
 
-	t->plugin = plugin;
+	t->plugin = plugin_adopt(plugin, &err);
+	if (!t->plugin)
+		fail_msg("the plugin's table: %s", err.text);
 	t->now = FIRST_NOW;
+	testhost_keys_read(t, instance, settings);
 	fill_for_check(t, mem_text(instance));
-	testhost_keys_fill(t, settings);
 	if (create(t))
 		return t;
 	free(last_refusal);
@@ -378,14 +383,14 @@ struct testhost *testhost_new(const struct pm_plugin *plugin, const char *instan
 
 bool testhost_start(struct testhost *t)
 {
-	t->started = run(t, t->plugin->start);
+	t->started = run(t, t->plugin->table.start);
 	return t->started;
 }
 
 static void check_nothing_forgotten(struct testhost *t)
 {
-	for (size_t i = 0; i < t->nduties; i++) {
-		struct duty *d = t->duties[i];
+	for (size_t i = 0; i < t->nhanded; i++) {
+		struct handed *d = t->handed[i];
 
 		if (d->end == TESTHOST_OPEN && t->asking == NULL && t->timers == NULL)
 			fail_msg("delivery %llu is forgotten: not finished, not held, and nothing "
@@ -409,12 +414,11 @@ void testhost_restart(struct testhost *t)
 
 	check_nothing_forgotten(t);
 	end_instance(t);
-	for (size_t i = 0; i < t->nduties; i++) {
-		if (t->duties[i]->end == TESTHOST_OPEN)
-			testhost_end_duty(t->duties[i], TESTHOST_RETRY, "restart", -1);
+	for (size_t i = 0; i < t->nhanded; i++) {
+		if (t->handed[i]->end == TESTHOST_OPEN)
+			testhost_ended(t->handed[i], TESTHOST_RETRY, "restart", -1);
 	}
 	fill_for_check(t, instance);
-	testhost_keys_fill(t, NULL);
 	t->stopped = false;
 	if (!create(t))
 		fail_msg("create() refused after a restart: %s", testhost_last_log(t));
@@ -429,13 +433,13 @@ const char *testhost_last_log(struct testhost *t)
 	return line ? line : "";
 }
 
-static void call_deliver(struct testhost *t, struct duty *d)
+static void call_deliver(struct testhost *t, struct handed *d)
 {
 	d->call++;
 	if (d->end != TESTHOST_HELD)
 		d->attempt++;
 	d->end = TESTHOST_OPEN;
-	t->plugin->deliver(&t->host, seen_number(d));
+	t->plugin->table.deliver(&t->host, seen_number(d));
 	testhost_leave(t);
 }
 
@@ -479,14 +483,14 @@ static char *document(const char *json, size_t number)
 
 pm_delivery testhost_deliver(struct testhost *t, const char *event_json)
 {
-	struct duty *d = mem_new(struct duty);
+	struct handed *d = mem_new(struct handed);
 
-	if (!t->plugin->deliver)
-		fail_msg("plugin %s has no deliver()", t->plugin->name);
-	mem_room(t->duties, t->nduties, t->duties_cap);
-	t->duties[t->nduties++] = d;
-	d->number = t->nduties;
-	d->document = document(event_json, t->nduties);
+	if (!t->plugin->table.deliver)
+		fail_msg("plugin %s has no deliver()", t->plugin->table.name);
+	mem_room(t->handed, t->nhanded, t->handed_cap);
+	t->handed[t->nhanded++] = d;
+	d->number = t->nhanded;
+	d->document = document(event_json, t->nhanded);
 	d->retry_after = -1;
 	call_deliver(t, d);
 	return d->number;
@@ -494,7 +498,7 @@ pm_delivery testhost_deliver(struct testhost *t, const char *event_json)
 
 void testhost_again(struct testhost *t, pm_delivery number)
 {
-	struct duty *d = duty_of(t, number);
+	struct handed *d = handed_of(t, number);
 
 	if (d->end != TESTHOST_HELD && d->end != TESTHOST_RETRY)
 		fail_msg("delivery %llu is neither held nor to be retried",
@@ -504,38 +508,38 @@ void testhost_again(struct testhost *t, pm_delivery number)
 
 void testhost_cancel(struct testhost *t, pm_delivery number)
 {
-	struct duty *d = duty_of(t, number);
+	struct handed *d = handed_of(t, number);
 
-	if (!t->plugin->cancel)
-		fail_msg("plugin %s has no cancel()", t->plugin->name);
+	if (!t->plugin->table.cancel)
+		fail_msg("plugin %s has no cancel()", t->plugin->table.name);
 	if (d->end == TESTHOST_HELD) {
 		d->call++;
 		d->end = TESTHOST_OPEN;
 	}
-	t->plugin->cancel(&t->host, seen_number(d));
+	t->plugin->table.cancel(&t->host, seen_number(d));
 	testhost_leave(t);
 }
 
 enum testhost_end testhost_end(struct testhost *t, pm_delivery d)
 {
-	return duty_of(t, d)->end;
+	return handed_of(t, d)->end;
 }
 
 const char *testhost_why(struct testhost *t, pm_delivery d)
 {
-	const char *why = duty_of(t, d)->why;
+	const char *why = handed_of(t, d)->why;
 
 	return why ? why : "";
 }
 
 const char *testhost_held(struct testhost *t, pm_delivery d)
 {
-	return duty_of(t, d)->end == TESTHOST_HELD ? duty_of(t, d)->held : NULL;
+	return handed_of(t, d)->end == TESTHOST_HELD ? handed_of(t, d)->held : NULL;
 }
 
 int64_t testhost_retry_after(struct testhost *t, pm_delivery d)
 {
-	return duty_of(t, d)->retry_after;
+	return handed_of(t, d)->retry_after;
 }
 
 int testhost_events(struct testhost *t)
@@ -568,8 +572,8 @@ void testhost_resume(struct testhost *t)
 	if (!t->wants_room)
 		fail_msg("emit() was not refused: resume() would not be called");
 	t->wants_room = false;
-	if (t->plugin->resume)
-		t->plugin->resume(&t->host);
+	if (t->plugin->table.resume)
+		t->plugin->table.resume(&t->host);
 	testhost_leave(t);
 }
 
@@ -616,11 +620,11 @@ uint64_t testhost_resolve(struct testhost *t, const char *name)
 {
 	char number[32];
 
-	if (!t->plugin->resolve)
-		fail_msg("plugin %s has no resolve()", t->plugin->name);
+	if (!t->plugin->table.resolve)
+		fail_msg("plugin %s has no resolve()", t->plugin->table.name);
 	ask_name(++t->asks, number);
 	map_put(&t->answers, number, mem_new(struct resolution));
-	t->plugin->resolve(&t->host, t->asks, name);
+	t->plugin->table.resolve(&t->host, t->asks, name);
 	testhost_leave(t);
 	return t->asks;
 }

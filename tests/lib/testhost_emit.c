@@ -15,9 +15,9 @@
 
 static const struct pm_type *type_of(const struct testhost *t, const char *name)
 {
-	for (const struct pm_type *type = t->plugin->types; type && type->name; type++) {
-		if (event_type_fits(type->name, name))
-			return type;
+	for (size_t i = 0; i < t->plugin->ntypes; i++) {
+		if (event_type_fits(t->plugin->types[i].name, name))
+			return &t->plugin->types[i];
 	}
 	return NULL;
 }
@@ -105,7 +105,7 @@ static void check_fields(const struct pm_type *type, const char *name, struct js
 /* What only a plugin can get wrong, whatever it was sent. */
 static void check_call(struct testhost *t, const struct pm_emit *e)
 {
-	if (!(t->plugin->kind & (PM_SOURCE | PM_ACTION)))
+	if (!(t->plugin->table.kind & (PM_SOURCE | PM_ACTION)))
 		fail_msg("emit() from a plugin that is neither source nor action");
 	if (t->stopped && !e->cause)
 		fail_msg("emit() after stop()");
@@ -113,7 +113,7 @@ static void check_call(struct testhost *t, const struct pm_emit *e)
 		fail_msg("emit() without a %s", e->type ? "payload" : "type");
 	if (!e->cause && !e->id)
 		fail_msg("emit() of %s: without a cause it needs an id", e->type);
-	if (e->cause && !testhost_duty(t, e->cause) && testhost_open_duty(t, e->cause, "emit"))
+	if (e->cause && !testhost_handed(t, e->cause) && testhost_open(t, e->cause, "emit"))
 		fail_msg("emit() of %s with a cause that has ended", e->type);
 }
 

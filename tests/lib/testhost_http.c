@@ -1,11 +1,10 @@
 /* Requests out, requests in, and who may sign. */
 #include "testhost_inside.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 #include "http/client.h"
+#include "plugin/mac.h"
 
-#include <openssl/evp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,17 +15,11 @@
 
 #include <cmocka.h>
 
-struct reading { /* an answer or a request, as the plugin reads it */
+struct request { /* arriving */
 	struct pm_message message;
 	struct testhost *t;
-	const char *const *headers;  /* or NULL */
-	const struct asking *asking; /* of an answer */
+	const char *const *headers; /* or NULL */
 };
-
-static const struct reading *reading_of(const struct pm_message *m)
-{
-	return (const struct reading *)(const void *)m;
-}
 
 /* Where the value of "Name: value" begins, if that is its name. */
 static const char *header_value(const char *line, const char *name)
@@ -49,9 +42,9 @@ static const char *find_header(const char *const *headers, const char *name)
 	return NULL;
 }
 
-static const char *message_header(const struct pm_message *m, const char *name)
+static const char *request_header(const struct pm_message *m, const char *name)
 {
-	const struct reading *r = reading_of(m);
+	const struct request *r = (const struct request *)(const void *)m;
 	const char *value = find_header(r->headers, name);
 
 	return value ? scratch_text(&r->t->scratch, value, strlen(value)) : NULL;
@@ -85,9 +78,17 @@ static void free_asking(struct asking *a)
 	free((char *)(uintptr_t)a->shown.aws);
 	free_list(a->shown.headers);
 	free_list(a->shown.query);
-	free(a->ok);
-	free(a->again);
+	asked_clear(&a->asked);
 	free(a);
+}
+
+static char *peer_of(const struct pm_http *rq)
+{
+	const char *host = strstr(rq->url, "://");
+
+	if (rq->aws || !host)
+		return mem_text(rq->aws ? rq->aws : rq->url);
+	return mem_slice(host + 3, strcspn(host + 3, "/?:"));
 }
 
 static void ask(struct testhost *t, const struct pm_http *given, pm_done_fn *done, uint64_t arg)
@@ -114,9 +115,9 @@ static void ask(struct testhost *t, const struct pm_http *given, pm_done_fn *don
 		.query = copy_list(rq.query),
 		.delivery = testhost_shown(rq.delivery),
 	};
-	a->duty = rq.delivery;
-	a->ok = mem_text(rq.ok);
-	a->again = mem_text(rq.again);
+	a->handed = rq.delivery;
+	a->asked = (struct asked){peer_of(&rq), mem_text(rq.ok), mem_text(rq.again), rq.aws != NULL,
+				  values_has_secrets(t->values)};
 	a->done = done;
 	a->arg = arg;
 	while (*at)
@@ -136,7 +137,7 @@ static void host_finish_by_http(struct pm_host *h, pm_delivery seen, const struc
 	struct testhost *t = testhost_of(h);
 	struct pm_http rq = {0};
 
-	if (!testhost_open_duty(t, seen, "finish_by_http"))
+	if (!testhost_open(t, seen, "finish_by_http"))
 		return;
 	memcpy(&rq, given, given->size < sizeof rq ? given->size : sizeof rq);
 	rq.size = sizeof rq;
@@ -144,135 +145,63 @@ static void host_finish_by_http(struct pm_host *h, pm_delivery seen, const struc
 	ask(t, &rq, NULL, 0);
 }
 
-static bool in_words(const char *word, const char *words)
+static void finish_by(struct handed *d, const struct answer_message *m, int64_t now)
 {
-	size_t len = strlen(word);
+	struct ending e = answer_read(m->answer, m->asked, now);
+	enum testhost_end end = e.result == LANE_OK       ? TESTHOST_OK
+				: e.result == LANE_REJECT ? TESTHOST_REJECT
+							  : TESTHOST_RETRY;
 
-	for (const char *w = words ? words : ""; *w;) {
-		size_t n = strcspn(w, " ");
-
-		if (n == len && n > 0 && strncmp(w, word, n) == 0)
-			return true;
-		w += n + strspn(w + n, " ");
-	}
-	return false;
+	testhost_ended(d, end, e.why.text, e.after_ms);
 }
 
-/* Between <Code> and </Code>, or after the last # of `__type` or `code`. */
-static void aws_name(const struct reading *r, char out[128])
-{
-	const char *body = r->message.body, *xml = strstr(body, "<Code>"), *name, *hash;
-
-	*out = '\0';
-	if (xml) {
-		snprintf(out, 128, "%.*s", (int)strcspn(xml + 6, "<"), xml + 6);
-		return;
-	}
-	name = find_header(r->headers, "x-amzn-ErrorType");
-	if (!name)
-		name = r->t->host.find(&r->t->host, body, r->message.body_len, "__type | or(\"\")");
-	if (!name)
-		return;
-	hash = strchr(name, '#');
-	name = hash ? hash + 1 : name;
-	snprintf(out, 128, "%.*s", (int)strcspn(name, ":"), name);
-}
-
-static void error_name(const struct reading *r, char out[128])
-{
-	const char *name;
-
-	if (*r->asking->shown.aws) {
-		aws_name(r, out);
-		return;
-	}
-	name = r->t->host.find(&r->t->host, r->message.body, r->message.body_len, "error");
-	snprintf(out, 128, "%s", name ? name : (const char *)r->message.body);
-}
-
-static bool passing(const struct reading *r)
-{
-	static const char aws[] =
-		"ThrottlingException Throttling TooManyRequestsException SlowDown "
-		"RequestLimitExceeded ProvisionedThroughputExceededException "
-		"RequestTimeout LimitExceededException InternalFailure";
-	int status = r->message.status;
-	char name[128];
-
-	error_name(r, name);
-	return status == 0 || status == 408 || status == 425 || status == 429 || status >= 500 ||
-	       in_words(name, r->asking->again) || (*r->asking->shown.aws && in_words(name, aws));
-}
-
-static bool good(const struct reading *r)
-{
-	const struct pm_message *m = &r->message;
-	const char *ok;
-
-	if (m->status < 200 || m->status >= 300)
-		return false;
-	if (!r->asking->ok)
-		return true;
-	ok = r->t->host.find(&r->t->host, m->body, m->body_len, r->asking->ok);
-	return ok && strcmp(ok, "true") == 0;
-}
-
-static void finish_by(struct testhost *t, struct duty *d, const struct reading *r)
-{
-	const char *after = find_header(r->headers, "Retry-After");
-	const struct pm_message *m = &r->message;
-	struct err why = {{0}};
-
-	if (good(r)) {
-		testhost_end_duty(d, TESTHOST_OK, "", -1);
-		return;
-	}
-	if (m->status == 0)
-		err_set(&why, "no answer: %s", m->error);
-	else
-		err_set(&why, "%d: %s", m->status, (const char *)m->body);
-	testhost_end_duty(d, passing(r) ? TESTHOST_RETRY : TESTHOST_REJECT, why.text,
-			  after ? http_retry_after(after, t->now) : -1);
-}
+/* The answer in hand: finish_as() takes that, and nothing else. */
+static const struct answer_message *in_hand;
 
 static void host_finish_as(struct pm_host *h, pm_delivery seen, const struct pm_message *m)
 {
 	struct testhost *t = testhost_of(h);
-	struct duty *d = testhost_open_duty(t, seen, "finish_as");
+	struct handed *d = testhost_open(t, seen, "finish_as");
 
-	if (!reading_of(m)->asking)
-		fail_msg("finish_as() with a message that is no answer");
+	if (!in_hand || m != &in_hand->public)
+		fail_msg("finish_as() with a message that is not the answer just given");
 	if (d)
-		finish_by(t, d, reading_of(m));
+		finish_by(d, in_hand, t->now);
+}
+
+static void give(struct testhost *t, struct asking *a, const struct answer_message *m)
+{
+	if (a->done) {
+		in_hand = m;
+		a->done(&t->host, &m->public, a->arg);
+		in_hand = NULL;
+	} else if (testhost_handed(t, a->handed)) {
+		finish_by(testhost_handed(t, a->handed), m, t->now);
+	}
 }
 
 static void answer(struct testhost *t, int status, const char *error, const char *const *headers,
 		   const char *body)
 {
 	struct asking *a = t->asking;
-	size_t len = strlen(body);
-	struct reading r = {
-		.message = {.size = sizeof r.message,
-			    .status = status,
-			    .method = "",
-			    .path = "",
-			    .error = error,
-			    .body = scratch_text(&t->scratch, body, len),
-			    .body_len = len,
-			    .header = message_header},
-		.t = t,
-		.headers = headers,
-		.asking = a,
-	};
+	struct buf lines = {0};
+	struct answer_message m;
+	struct http_answer answer = {.status = status,
+				     .error = error,
+				     .sent = status == 0,
+				     .body = scratch_text(&t->scratch, body, strlen(body)),
+				     .body_len = strlen(body)};
 
 	if (!a)
 		fail_msg("nothing was asked");
+	for (; headers && *headers; headers++)
+		buf_printf(&lines, "%s\r\n", *headers);
+	answer.headers = buf_text(&lines);
+	answer_message(&m, &answer, &a->asked, &t->scratch);
 	t->asking = a->next;
-	if (a->done)
-		a->done(&t->host, &r.message, a->arg);
-	else if (testhost_duty(t, a->duty))
-		finish_by(t, testhost_duty(t, a->duty), &r);
+	give(t, a, &m);
 	testhost_leave(t);
+	buf_free(&lines);
 	free_asking(a);
 }
 
@@ -378,14 +307,14 @@ int testhost_post(struct testhost *t, const char *path, const char *const *heade
 		  const void *body, size_t len, const char **reply)
 {
 	struct listener *l = listener_at(t, path);
-	struct reading r = {
+	struct request r = {
 		.message = {.size = sizeof r.message,
 			    .method = "POST",
 			    .error = "",
 			    .path = scratch_text(&t->scratch, path, strlen(path)),
 			    .body = scratch_text(&t->scratch, body, len),
 			    .body_len = len,
-			    .header = message_header},
+			    .header = request_header},
 		.t = t,
 		.headers = headers,
 	};
@@ -408,57 +337,26 @@ int testhost_post(struct testhost *t, const char *path, const char *const *heade
 	return status;
 }
 
-/* Standard Webhooks writes secrets as whsec_ and base64. */
-static size_t secret_bytes(const char *text, unsigned char *out)
+/* A key that is none, or no secret, is the plugin's mistake. */
+static void check_secret(struct testhost *t, const char *key)
 {
-	size_t len = strlen(text), pad = 0;
-	int n;
+	char *name = mem_slice(key, strcspn(key, "."));
+	const struct pm_key *declared = plugin_key(t->plugin, name);
 
-	if (strncmp(text, "whsec_", 6) != 0 || (len - 6) % 4 != 0) {
-		memcpy(out, text, len);
-		return len;
-	}
-	while (pad < 2 && text[len - 1 - pad] == '=')
-		pad++;
-	n = EVP_DecodeBlock(out, (const unsigned char *)text + 6, (int)len - 6);
-	if (n < 0)
-		fail_msg("secret %s is not base64", text);
-	return (size_t)n - pad;
-}
-
-static void sign(const char *secret, const char *how, const void *data, size_t len, char out[65])
-{
-	unsigned char *key = mem_zero(strlen(secret) + 1), mac[32];
-	size_t key_len = secret_bytes(secret, key);
-
-	if (strcmp(how, "sha256-hex") == 0) {
-		hash_hmac_sha256(key, key_len, data, len, mac);
-		hash_hex(mac, 32, out);
-	} else if (strcmp(how, "sha256-base64") == 0) {
-		hash_hmac_sha256(key, key_len, data, len, mac);
-		EVP_EncodeBlock((unsigned char *)out, mac, 32);
-	} else if (strcmp(how, "sha1-hex") == 0) {
-		hash_hmac_sha1(key, key_len, data, len, mac);
-		hash_hex(mac, 20, out);
-	} else {
-		fail_msg("hmac: there is no \"%s\"", how);
-	}
-	free(key);
+	if (!declared || !(declared->flags & PM_SECRET))
+		fail_msg("hmac: the plugin has no secret %s", name);
+	free(name);
 }
 
 static const char *host_hmac(struct pm_host *h, const char *key, const char *how, const void *data,
 			     size_t len)
 {
 	struct testhost *t = testhost_of(h);
-	const char *dot = strrchr(key, '.');
-	char *name = dot ? mem_slice(key, (size_t)(dot - key)) : mem_text(key);
-	const char *secret = testhost_secret(t, name, dot ? (uint32_t)atoi(dot + 1) : 0);
-	char mac[65];
+	char mac[MAC_SIZE];
 
-	free(name);
-	if (!secret)
+	check_secret(t, key);
+	if (!mac_make(t->plugin, t->values, key, how, data, len, mac))
 		return NULL;
-	sign(secret, how, data, len, mac);
 	return scratch_text(&t->scratch, mac, strlen(mac));
 }
 
@@ -466,15 +364,9 @@ static bool host_hmac_ok(struct pm_host *h, const char *key, const char *how, co
 			 size_t len, const char *mac)
 {
 	struct testhost *t = testhost_of(h);
-	const char *secret;
-	bool known = false;
-	char expected[65];
 
-	for (uint32_t n = 0; (secret = testhost_secret(t, key, n)); n++) {
-		sign(secret, how, data, len, expected);
-		known |= strcmp(mac, expected) == 0;
-	}
-	return known;
+	check_secret(t, key);
+	return mac_ok(t->plugin, t->values, key, how, data, len, mac);
 }
 
 void testhost_http_fill(struct testhost *t)

@@ -13,9 +13,12 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "event/template.h"
+#include "plugin/answer.h"
+#include "plugin/loader.h"
 #include "plugin/scratch.h"
+#include "plugin/values.h"
 
-struct duty {               /* a delivery */
+struct handed {             /* a delivery */
 	pm_delivery number; /* the test's */
 	uint32_t call;      /* how often deliver() was called; makes the plugin's number */
 	uint32_t attempt;
@@ -28,9 +31,9 @@ struct duty {               /* a delivery */
 struct asking { /* a request that waits for its answer */
 	struct asking *next;
 	struct testhost_request shown;
-	pm_delivery duty; /* the plugin's number */
-	char *ok, *again;
-	pm_done_fn *done; /* NULL: finishes the delivery */
+	pm_delivery handed; /* the plugin's number */
+	struct asked asked; /* how its answer is read */
+	pm_done_fn *done;   /* NULL: finishes the delivery */
 	uint64_t arg;
 };
 
@@ -55,13 +58,15 @@ struct listener {
 
 struct testhost {
 	struct pm_host host; /* first: the plugin holds a pointer to it */
-	const struct pm_plugin *plugin;
-	struct map settings; /* name to text, in the order given */
+	struct plugin *plugin;
+	struct config *config;
+	struct written *written; /* what of it stands in no file */
+	struct values *values;
 	bool started, stopped;
 	struct scratch scratch;
 
-	struct duty **duties;
-	size_t nduties, duties_cap;
+	struct handed **handed;
+	size_t nhanded, handed_cap;
 	struct asking *asking;
 	struct emitted *emitted, *taken; /* taken: the last one given to the test */
 	struct timer *timers;
@@ -90,17 +95,16 @@ static inline struct testhost *testhost_of(struct pm_host *h)
 void testhost_leave(struct testhost *t);
 
 /* By the plugin's number; NULL if it is stale. */
-struct duty *testhost_duty(struct testhost *t, pm_delivery seen);
+struct handed *testhost_handed(struct testhost *t, pm_delivery seen);
 pm_delivery testhost_shown(pm_delivery seen); /* the test's number */
 /* NULL if calls on it do nothing; fails the test if it is stale. */
-struct duty *testhost_open_duty(struct testhost *t, pm_delivery seen, const char *call);
-void testhost_end_duty(struct duty *d, enum testhost_end end, const char *why, int64_t after);
+struct handed *testhost_open(struct testhost *t, pm_delivery seen, const char *call);
+void testhost_ended(struct handed *d, enum testhost_end end, const char *why, int64_t after);
 
 /* testhost_keys.c */
-void testhost_keys_fill(struct testhost *t, const char *const *settings);
-const char *testhost_setting(struct testhost *t, const char *name); /* default included, or NULL */
-const struct pm_key *testhost_key(struct testhost *t, const char *name);       /* or NULL */
-const char *testhost_secret(struct testhost *t, const char *name, uint32_t n); /* or NULL */
+void testhost_keys_read(struct testhost *t, const char *instance, const char *const *settings);
+void testhost_keys_free(struct testhost *t);
+void testhost_keys_fill(struct testhost *t);
 
 /* testhost_text.c */
 void testhost_text_fill(struct testhost *t);

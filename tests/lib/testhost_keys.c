@@ -1,8 +1,7 @@
-/* The key table: what a section says, with types and defaults. */
+/* The section's keys: read by the core as it reads them from a file. */
 #include "testhost_inside.h"
 
 #include "base/mem.h"
-#include "base/units.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,238 +11,158 @@
 
 #include <cmocka.h>
 
-/* Keys that the host itself has in every section. */
-static const struct pm_key host_keys[] = {
-	{"timeout", PM_DURATION, 0, "30s", NULL, ""},
-	{"deadline", PM_DURATION, 0, "1h", NULL, ""},
-	{"retry", PM_STRING, 0, "1d, 1s..15m", NULL, ""},
-	{"concurrency", PM_INT, 0, "8", NULL, ""},
-	{"rate", PM_STRING, 0, NULL, NULL, ""},
-	{"order-by", PM_STRING, 0, "subject", NULL, ""},
-	{"enabled", PM_BOOL, 0, "yes", NULL, ""},
-	{0},
+/* A setting as if it stood in a file; no line of a file could hold some values of tests. */
+struct written {
+	struct ini_key key;
+	struct ini_line line;
+	struct written *next;
 };
 
-static bool names(const struct pm_key *key, const char *name)
+static const char *kind_of(const struct pm_plugin *p)
 {
-	size_t n = strlen(key->name);
-
-	if (n > 1 && key->name[n - 1] == '*')
-		return strncmp(name, key->name, n - 1) == 0 && name[n - 1] != '\0';
-	return strcmp(name, key->name) == 0;
+	return p->kind & PM_SOURCE   ? "source"
+	       : p->kind & PM_ACTION ? "action"
+	       : p->kind & PM_SINK   ? "sink"
+				     : "secrets";
 }
 
-static const struct pm_key *in_table(const struct pm_key *keys, const char *name)
+/* A secret may only be referred to: each value goes through the environment. */
+static void add_reference(struct buf *b, const char *value, size_t len)
 {
-	for (; keys && keys->name; keys++) {
-		if (names(keys, name))
-			return keys;
+	static unsigned number;
+	char *name = mem_format("TESTHOST_SECRET_%u", number++), *text = mem_slice(value, len);
+
+	setenv(name, text, 1);
+	buf_printf(b, "${env:%s}", name);
+	free(text);
+	free(name);
+}
+
+static char *referred(const struct pm_key *key, const char *value)
+{
+	struct buf b = {0};
+
+	if (!(key->flags & PM_LIST)) {
+		add_reference(&b, value, strlen(value));
+		return buf_take(&b);
 	}
-	return NULL;
-}
+	for (const char *p = value;;) {
+		size_t n = strcspn(p, ",");
 
-const struct pm_key *testhost_key(struct testhost *t, const char *name)
-{
-	const struct pm_key *key = in_table(t->plugin->keys, name);
-
-	return key ? key : in_table(host_keys, name);
-}
-
-const char *testhost_setting(struct testhost *t, const char *name)
-{
-	const struct pm_key *key = testhost_key(t, name);
-	const char *text = map_get(&t->settings, name);
-
-	return text || !key ? text : key->fallback;
-}
-
-/* Where `text` stands in "low|high", or -1. */
-static int64_t choice(const char *text, const char *limit)
-{
-	size_t len = strlen(text);
-	int64_t index = 0;
-
-	for (const char *p = limit; p && *p; index++) {
-		size_t n = strcspn(p, "|");
-
-		if (n == len && strncmp(p, text, n) == 0)
-			return index;
-		p += n + (p[n] == '|');
-	}
-	return -1;
-}
-
-static bool number_of(const struct pm_key *key, const char *text, int64_t *n)
-{
-	bool yes = false;
-
-	switch (key->type) {
-	case PM_INT: return units_integer(text, n);
-	case PM_BOOL:
-		if (!units_bool(text, &yes))
-			return false;
-		*n = yes;
-		return true;
-	case PM_DURATION: return units_duration(text, n);
-	case PM_SIZE: return units_size(text, n);
-	case PM_ENUM: *n = choice(text, key->limit); return *n >= 0;
-	default: *n = 0; return true;
+		add_reference(&b, p, n);
+		p += n;
+		if (!*p)
+			return buf_take(&b);
+		p += strspn(p, ", ");
+		buf_text_add(&b, ", ");
 	}
 }
 
-static void check_range(const struct pm_key *key, const char *text, int64_t n)
+static void add_setting(struct testhost *t, struct instance_config *section, const char *name,
+			const char *value)
 {
-	const char *dots = key->limit ? strstr(key->limit, "..") : NULL;
-	int64_t low, high;
-	char *from;
+	const struct pm_key *key = plugin_key(t->plugin, name);
+	struct written *w = mem_new(struct written);
 
-	if (!dots || key->type == PM_ENUM)
-		return;
-	from = mem_slice(key->limit, (size_t)(dots - key->limit));
-	if (!number_of(key, from, &low) || !number_of(key, dots + 2, &high))
-		fail_msg("key %s: limit \"%s\" does not parse", key->name, key->limit);
-	if (n < low || n > high)
-		fail_msg("%s = %s is outside %s", key->name, text, key->limit);
-	free(from);
+	w->line = (struct ini_line){0, 1, 1};
+	w->key = (struct ini_key){
+		.name = mem_text(name), .at = {"test", 1, 1}, .lines = &w->line, .nlines = 1};
+	w->key.value =
+		key && key->flags & PM_SECRET && *value ? referred(key, value) : mem_text(value);
+	w->next = t->written;
+	t->written = w;
+	section->settings = mem_grow(section->settings, section->n + 1, sizeof *section->settings);
+	section->settings[section->n++] = (struct setting){
+		.name = mem_text(name), .value = mem_text(w->key.value), .key = &w->key};
 }
 
-static void check_template(const struct pm_key *key, const char *text)
+static void fail_with(struct report *report)
 {
-	static const enum template_kind kinds[] = {
-		[PM_TEMPLATE] = TEMPLATE_TEXT,
-		[PM_JSON_TEMPLATE] = TEMPLATE_JSON,
-		[PM_XML_TEMPLATE] = TEMPLATE_XML,
-	};
-	struct template *parsed;
-	struct err err = {{0}};
-	size_t at = 0;
+	struct buf text = {0};
 
-	if (key->type != PM_TEMPLATE && key->type != PM_JSON_TEMPLATE &&
-	    key->type != PM_XML_TEMPLATE)
-		return;
-	parsed = template_parse(kinds[key->type], text, &at, &err);
-	if (!parsed)
-		fail_msg("%s = %s: at %zu: %s", key->name, text, at, err.text);
-	template_free(parsed);
+	report_print(report, &text);
+	fail_msg("the section is wrong:\n%s", buf_text(&text));
 }
 
-static void check_value(const struct pm_key *key, const char *text)
+static bool is_hosts(const struct testhost *t, const char *name)
 {
-	int64_t n = 0;
-
-	check_template(key, text);
-	if (key->flags & PM_LIST)
-		return;
-	if (!number_of(key, text, &n))
-		fail_msg("%s = %s: not of its type", key->name, text);
-	check_range(key, text, n);
+	return !plugin_key(t->plugin, name) && config_is_host_key(name);
 }
 
-static void check_table(struct testhost *t)
+/* The host's own keys as lines of a file, the plugin's behind them. */
+void testhost_keys_read(struct testhost *t, const char *instance, const char *const *settings)
 {
-	for (const struct pm_key *key = t->plugin->keys; key && key->name; key++) {
-		if (!key->help || !*key->help)
-			fail_msg("key %s has no help", key->name);
-		if (key->fallback && key->flags & PM_REQUIRED)
-			fail_msg("key %s is required and has a default", key->name);
-		if (key->fallback)
-			check_value(key, key->fallback);
-		if (key->flags & PM_REQUIRED && !map_get(&t->settings, key->name))
-			fail_msg("the test does not set key %s, which is required", key->name);
+	struct buf text = {0};
+	struct report report = {0};
+
+	buf_printf(&text, "[%s %s]\nplugin = %s\n", kind_of(&t->plugin->table), instance,
+		   t->plugin->table.name);
+	for (const char *const *s = settings; s && *s; s += 2) {
+		if (is_hosts(t, s[0]))
+			buf_printf(&text, "%s = %s\n", s[0], s[1]);
+	}
+	t->config = config_load_text("test", text.data, &report);
+	buf_free(&text);
+	if (report.errors || t->config->ninstances != 1)
+		fail_with(&report);
+	for (const char *const *s = settings; s && *s; s += 2) {
+		if (!is_hosts(t, s[0]))
+			add_setting(t, &t->config->instances[0], s[0], s[1]);
+	}
+	t->values = values_new(t->plugin, &t->config->instances[0], &report);
+	if (!t->values)
+		fail_with(&report);
+	report_free(&report);
+}
+
+void testhost_keys_free(struct testhost *t)
+{
+	values_free(t->values);
+	config_free(t->config);
+	while (t->written) {
+		struct written *w = t->written;
+
+		t->written = w->next;
+		free(w->key.name);
+		free(w->key.value);
+		free(w);
 	}
 }
 
 static const char *host_str(struct pm_host *h, const char *name)
 {
 	struct testhost *t = testhost_of(h);
-	const char *text = testhost_setting(t, name);
+	bool declared;
+	const char *text = values_str(t->values, name, &declared);
 
-	if (!testhost_key(t, name))
+	if (!declared)
 		fail_msg("str(\"%s\"): the plugin does not declare this key", name);
-	return scratch_text(&t->scratch, text ? text : "", text ? strlen(text) : 0);
+	return scratch_text(&t->scratch, text, strlen(text));
 }
 
 static int64_t host_num(struct pm_host *h, const char *name)
 {
-	struct testhost *t = testhost_of(h);
-	const struct pm_key *key = testhost_key(t, name);
-	const char *text = testhost_setting(t, name);
-	int64_t n = 0;
+	bool declared;
+	int64_t n = values_num(testhost_of(h)->values, name, &declared);
 
-	if (!key)
+	if (!declared)
 		fail_msg("num(\"%s\"): the plugin does not declare this key", name);
-	return text && number_of(key, text, &n) ? n : 0;
-}
-
-static const char *nth_of_list(struct testhost *t, const char *text, uint32_t i)
-{
-	const char *blank = " \t";
-
-	while (text && *text) {
-		size_t n = strcspn(text, ",");
-		const char *item = text + strspn(text, blank);
-		size_t len = item > text + n ? 0 : n - (size_t)(item - text);
-
-		while (len > 0 && strchr(blank, item[len - 1]))
-			len--;
-		if (len > 0 && i-- == 0)
-			return scratch_text(&t->scratch, item, len);
-		text += n + (text[n] == ',');
-	}
-	return NULL;
-}
-
-static const char *nth_of_family(struct testhost *t, const struct pm_key *key, uint32_t i)
-{
-	struct map_entry *e;
-
-	for (size_t at = 0; (e = map_next(&t->settings, &at));) {
-		if (names(key, e->key) && i-- == 0)
-			return scratch_text(&t->scratch, e->key, strlen(e->key));
-	}
-	return NULL;
+	return n;
 }
 
 static const char *host_nth(struct pm_host *h, const char *name, uint32_t i)
 {
 	struct testhost *t = testhost_of(h);
-	const struct pm_key *key = testhost_key(t, name);
+	bool declared;
+	const char *text = values_nth(t->values, name, i, &declared);
 
-	if (!key)
+	if (!declared)
 		fail_msg("nth(\"%s\"): the plugin does not declare this key", name);
-	if (strcmp(key->name, name) == 0 && name[strlen(name) - 1] == '*')
-		return nth_of_family(t, key, i);
-	if (!(key->flags & PM_LIST))
-		fail_msg("nth(\"%s\"): not a list", name);
-	return nth_of_list(t, testhost_setting(t, name), i);
+	return text ? scratch_text(&t->scratch, text, strlen(text)) : NULL;
 }
 
-const char *testhost_secret(struct testhost *t, const char *name, uint32_t n)
+void testhost_keys_fill(struct testhost *t)
 {
-	const struct pm_key *key = testhost_key(t, name);
-	const char *text = testhost_setting(t, name);
-
-	if (!key)
-		fail_msg("hmac: the plugin does not declare key %s", name);
-	if (!(key->flags & PM_SECRET))
-		fail_msg("hmac: key %s is no secret", name);
-	if (key->flags & PM_LIST)
-		return nth_of_list(t, text, n);
-	return n == 0 && text && *text ? text : NULL;
-}
-
-void testhost_keys_fill(struct testhost *t, const char *const *settings)
-{
-	for (; settings && *settings; settings += 2) {
-		const struct pm_key *key = testhost_key(t, settings[0]);
-
-		if (!key)
-			fail_msg("the test sets %s, which the plugin does not declare",
-				 settings[0]);
-		check_value(key, settings[1]);
-		free(map_put(&t->settings, settings[0], mem_text(settings[1])));
-	}
-	check_table(t);
 	t->host.str = host_str;
 	t->host.num = host_num;
 	t->host.nth = host_nth;

@@ -2,6 +2,7 @@
 #include "testhost_inside.h"
 
 #include "base/mem.h"
+#include "plugin/keytype.h"
 #include "json/check.h"
 
 #include <setjmp.h>
@@ -15,8 +16,8 @@
 
 struct origin { /* of the values in a template */
 	struct testhost *t;
-	const struct duty *duty; /* or NULL */
-	const char *const *vars; /* or NULL */
+	const struct handed *handed; /* or NULL */
+	const char *const *vars;     /* or NULL */
 };
 
 static struct json_value text_value(const char *text, struct buf *scratch)
@@ -33,7 +34,8 @@ static struct json_value number_value(uint32_t n, struct buf *scratch)
 	return (struct json_value){KIND_NUMBER, scratch->data, scratch->len, 0};
 }
 
-static struct json_value delivery_value(const struct duty *d, const char *name, struct buf *scratch)
+static struct json_value delivery_value(const struct handed *d, const char *name,
+					struct buf *scratch)
 {
 	char key[32];
 
@@ -65,21 +67,22 @@ static struct json_value find(void *arg, const struct path *path, struct buf *sc
 
 	if (strcmp(root, "config") == 0 && path->n == 2) {
 		const char *name = path->steps[1].name;
-		const char *text = testhost_setting(from->t, name);
+		bool declared;
+		const char *text = values_str(from->t->values, name, &declared);
 
-		if (!testhost_key(from->t, name))
+		if (!declared)
 			fail_msg("{{ config.%s }}: the plugin does not declare this key", name);
-		return text_value(text ? text : "", scratch);
+		return text_value(text, scratch);
 	}
 	if (strcmp(root, "my") == 0 && path->n == 2)
 		return var_value(from->vars, path->steps[1].name, scratch);
-	if (!from->duty)
+	if (!from->handed)
 		return (struct json_value){0};
 	if (strcmp(root, "delivery") == 0 && path->n == 2)
-		return delivery_value(from->duty, path->steps[1].name, scratch);
+		return delivery_value(from->handed, path->steps[1].name, scratch);
 	if (strcmp(root, "event") == 0 && path->n == 1)
-		return json_root(from->duty->document, strlen(from->duty->document));
-	return json_find(from->duty->document, strlen(from->duty->document), path, 0);
+		return json_root(from->handed->document, strlen(from->handed->document));
+	return json_find(from->handed->document, strlen(from->handed->document), path, 0);
 }
 
 static struct json_value find_in_text(void *arg, const struct path *path, struct buf *scratch)
@@ -105,9 +108,9 @@ static const char *value_of(struct testhost *t, const struct template_source *fr
 static const char *host_get(struct pm_host *h, pm_delivery seen, const char *path)
 {
 	struct testhost *t = testhost_of(h);
-	struct origin from = {t, testhost_duty(t, seen), NULL};
+	struct origin from = {t, testhost_handed(t, seen), NULL};
 
-	return from.duty ? value_of(t, &(struct template_source){find, &from}, path) : NULL;
+	return from.handed ? value_of(t, &(struct template_source){find, &from}, path) : NULL;
 }
 
 static const char *host_find(struct pm_host *h, const void *json, size_t len, const char *path)
@@ -120,67 +123,58 @@ static const char *host_find(struct pm_host *h, const void *json, size_t len, co
 	return value_of(t, &(struct template_source){find_in_text, &text}, path);
 }
 
-static const char *rendered(struct testhost *t, const struct origin *from, enum template_kind kind,
-			    const char *text, struct duty *duty)
+static const char *rendered(const struct origin *from, const struct template *template,
+			    struct handed *handed)
 {
 	struct template_source source = {find, (void *)(uintptr_t)from};
-	struct template *template;
 	struct err err = {{0}};
 	struct buf out = {0};
-	size_t at = 0;
 
-	template = template_parse(kind, text, &at, &err);
-	if (!template)
-		fail_msg("template \"%s\": at %zu: %s", text, at, err.text);
-	if (!template_render(template, &source, &out, &err)) {
-		buf_free(&out);
-		if (duty) {
-			duty->dead = true;
-			testhost_end_duty(duty, TESTHOST_REJECT, err.text, -1);
-		}
+	if (template_render(template, &source, &out, &err))
+		return scratch_take(&from->t->scratch, &out);
+	buf_free(&out);
+	if (handed) {
+		handed->dead = true;
+		testhost_ended(handed, TESTHOST_REJECT, err.text, -1);
 	}
-	template_free(template);
-	return *err.text ? NULL : scratch_take(&t->scratch, &out);
-}
-
-static enum template_kind kind_of(int32_t type)
-{
-	switch (type) {
-	case PM_STRING:
-	case PM_TEMPLATE: return TEMPLATE_TEXT;
-	case PM_JSON_TEMPLATE: return TEMPLATE_JSON;
-	case PM_XML_TEMPLATE: return TEMPLATE_XML;
-	case PM_URL: return TEMPLATE_URL;
-	default: fail_msg("type %d is no template", type); return TEMPLATE_TEXT;
-	}
+	return NULL;
 }
 
 static const char *host_render(struct pm_host *h, pm_delivery seen, const char *name)
 {
 	struct testhost *t = testhost_of(h);
-	struct duty *duty = testhost_open_duty(t, seen, "render");
-	const struct pm_key *key = testhost_key(t, name);
-	const char *text = testhost_setting(t, name);
+	struct handed *handed = testhost_open(t, seen, "render");
+	const struct template *template = values_template(t->values, name);
 
-	if (!key || (key->type != PM_TEMPLATE && key->type != PM_JSON_TEMPLATE &&
-		     key->type != PM_XML_TEMPLATE))
-		fail_msg("render(\"%s\"): no template of the plugin's has this name", name);
-	if (!text)
-		fail_msg("render(\"%s\"): the key has no value", name);
-	if (!duty)
-		return NULL;
-	return rendered(t, &(struct origin){t, duty, NULL}, kind_of(key->type), text, duty);
+	if (!template)
+		fail_msg("render(\"%s\"): it is no template of the plugin's, or has no value",
+			 name);
+	return handed ? rendered(&(struct origin){t, handed, NULL}, template, handed) : NULL;
 }
 
 static const char *host_fill(struct pm_host *h, pm_delivery seen, int32_t type, const char *text,
 			     const char *const *vars)
 {
 	struct testhost *t = testhost_of(h);
-	struct duty *duty = seen ? testhost_open_duty(t, seen, "fill") : NULL;
+	struct handed *handed = seen ? testhost_open(t, seen, "fill") : NULL;
+	enum template_kind kind = TEMPLATE_TEXT;
+	struct template *template;
+	struct err err = {{0}};
+	const char *result;
+	size_t at = 0;
 
-	if (seen && !duty)
+	if (seen && !handed)
 		return NULL;
-	return rendered(t, &(struct origin){t, duty, vars}, kind_of(type), text, duty);
+	if (type == PM_URL)
+		kind = TEMPLATE_URL;
+	else if (type != PM_STRING && !keytype_is_template(type, &kind))
+		fail_msg("fill(): type %d is no template", type);
+	template = template_parse(kind, text, &at, &err);
+	if (!template)
+		fail_msg("fill(\"%s\"): at %zu: %s", text, at, err.text);
+	result = rendered(&(struct origin){t, handed, vars}, template, handed);
+	template_free(template);
+	return result;
 }
 
 void testhost_text_fill(struct testhost *t)
