@@ -120,13 +120,13 @@ struct config {
 	int64_t dedupe_ms, dedupe_count, max_journal, min_free;
 
 	struct instance_config *instances;
-	size_t ninstances;
+	size_t ninstances, instances_cap;
 	struct input_config *inputs;
-	size_t ninputs;
+	size_t ninputs, inputs_cap;
 	struct rule_config *rules;
-	size_t nrules;
+	size_t nrules, rules_cap;
 	struct test_config *tests;
-	size_t ntests;
+	size_t ntests, tests_cap;
 
 	uint64_t fingerprint;
 	struct map instance_names, input_names, rule_names, test_names; /* to 1 + index */

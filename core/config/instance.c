@@ -201,7 +201,7 @@ void read_instance(struct config *c, enum instance_kind kind, const struct secti
 	}
 	read_settings(&i, s);
 	keep_host_settings(&i, s);
-	c->instances = mem_grow(c->instances, c->ninstances + 1, sizeof *c->instances);
+	mem_room(c->instances, c->ninstances, c->instances_cap);
 	c->instances[c->ninstances++] = i;
 }
 

@@ -100,7 +100,7 @@ void read_input(struct config *c, const struct section *s)
 	i.was = section_text(s, "was");
 	section_check_keys(s, input_keys, several, false);
 	read_selector(&i.select, s);
-	c->inputs = mem_grow(c->inputs, c->ninputs + 1, sizeof *c->inputs);
+	mem_room(c->inputs, c->ninputs, c->inputs_cap);
 	c->inputs[c->ninputs++] = i;
 }
 
@@ -230,7 +230,7 @@ void read_rule(struct config *c, const struct section *s)
 	read_overlap(&r, s);
 	read_duties(&r, s);
 	check_together(&r, s);
-	c->rules = mem_grow(c->rules, c->nrules + 1, sizeof *c->rules);
+	mem_room(c->rules, c->nrules, c->rules_cap);
 	c->rules[c->nrules++] = r;
 }
 
@@ -303,7 +303,7 @@ void read_test(struct config *c, const struct section *s)
 		section_error(s, NULL, "[test %s] lacks `%s`", s->name,
 			      section_key(s, "given") ? "expect" : "given");
 	read_expected(&t, s);
-	c->tests = mem_grow(c->tests, c->ntests + 1, sizeof *c->tests);
+	mem_room(c->tests, c->ntests, c->tests_cap);
 	c->tests[c->ntests++] = t;
 }
 
