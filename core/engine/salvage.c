@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/cell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,14 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE      4096
-#define PROBES    4096    /* attempts to read past damage, per table */
-#define TOLD      20      /* gaps named one by one */
-#define SEQ_GUESS 65536   /* numbers that may have been given beyond the highest one seen */
-#define SEQ_LEAP  1000000 /* left out afterwards, so that no lost number is given again */
+#define PAGE       4096
+#define PROBES     4096 /* attempts to read past damage, per table */
+#define TOLD       20   /* gaps named one by one */
+#define ROOM_SPARE (16 * 1024 * 1024)
+#define SEQ_GUESS  65536   /* numbers that may have been given beyond the highest one seen */
+#define SEQ_LEAP   1000000 /* left out afterwards, so that no lost number is given again */
 
 struct range {
 	int64_t lo, hi;
@@ -32,6 +35,13 @@ struct rescue {
 	struct buf *lost;
 	uint64_t highest; /* number seen on any row */
 	size_t bad_sums;
+	/* The disk has no room for two journals: only what is still needed is copied. */
+	bool tight;
+	sqlite3_stmt *open; /* has an event a delivery that is live or dead? */
+	uint64_t cursor;    /* the lowest */
+	uint64_t *held;     /* events of slots and windows */
+	size_t nheld, cap_held;
+	size_t left;
 };
 
 struct table {
@@ -70,15 +80,33 @@ static void copy_columns(sqlite3_stmt *row, sqlite3_stmt *insert)
 	sqlite3_clear_bindings(insert);
 }
 
+static bool is_needed(struct rescue *r, uint64_t seq)
+{
+	bool open;
+
+	for (size_t i = 0; i < r->nheld; i++) {
+		if (r->held[i] == seq)
+			return true;
+	}
+	sqlite3_bind_int64(r->open, 1, (sqlite3_int64)(seq << 16));
+	sqlite3_bind_int64(r->open, 2, (sqlite3_int64)((seq + 1) << 16));
+	open = sqlite3_step(r->open) == SQLITE_ROW;
+	sqlite3_reset(r->open);
+	return open || seq > r->cursor;
+}
+
 static void copy_event(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert)
 {
+	uint64_t seq = (uint64_t)sqlite3_column_int64(row, 0);
 	struct journal_event ev;
 
-	saw(r, (uint64_t)sqlite3_column_int64(row, 0));
-	if (journal_column_event(row, &ev))
-		copy_columns(row, insert);
-	else
+	saw(r, seq);
+	if (!journal_column_event(row, &ev))
 		r->bad_sums++;
+	else if (r->tight && !is_needed(r, seq))
+		r->left++;
+	else
+		copy_columns(row, insert);
 	journal_event_clear(&ev);
 }
 
@@ -224,15 +252,41 @@ static void rescue_table(struct rescue *r, const struct table *t)
 	tell_gaps(r, t, &gaps);
 }
 
+static void hold(struct rescue *r, uint64_t seq)
+{
+	mem_room(r->held, r->nheld, r->cap_held);
+	r->held[r->nheld++] = seq;
+}
+
+static void hold_cell(struct rescue *r, const char *key, const char *text)
+{
+	struct cell *c = cell_parse(key, text, strlen(text));
+
+	for (size_t i = 0; c && i < c->nslots; i++)
+		hold(r, c->slots[i].seq);
+	for (size_t i = 0; c && i < c->n; i++)
+		hold(r, c->members[i].seq);
+	cell_free(c);
+}
+
+static void note_cursor(struct rescue *r, uint64_t seq)
+{
+	saw(r, seq);
+	if (seq < r->cursor)
+		r->cursor = seq;
+}
+
 static void copy_value(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert)
 {
 	const char *space = (const char *)sqlite3_column_text(row, 0);
 	const char *key = (const char *)sqlite3_column_text(row, 1);
 	char *value = mem_slice(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2));
 
-	if (space && key &&
-	    (strcmp(space, "cursor") == 0 ||
-	     (strcmp(space, "journal") == 0 && strcmp(key, "last") == 0)))
+	if (space && strcmp(space, "cursor") == 0)
+		note_cursor(r, strtoull(value, NULL, 10));
+	else if (space && key && strcmp(space, "cell") == 0)
+		hold_cell(r, key, value);
+	else if (space && key && strcmp(space, "journal") == 0 && strcmp(key, "last") == 0)
 		saw(r, strtoull(value, NULL, 10));
 	free(value);
 	copy_columns(row, insert);
@@ -308,9 +362,16 @@ static void rescue_all(struct rescue *r, const char *aside)
 
 	find_highest(r);
 	rescue_values(r);
+	if (r->cursor == UINT64_MAX)
+		r->cursor = 0;
 	rescue_table(r, &deliveries);
 	rescue_table(r, &repeats);
 	rescue_table(r, &events);
+	if (r->left)
+		buf_printf(r->lost,
+			   "%s%zu ended events stay in the damaged file only, because the disk has "
+			   "no room for two",
+			   r->lost->len ? "; " : "", r->left);
 	if (r->bad_sums)
 		buf_printf(r->lost, "%s%zu events with a wrong checksum", r->lost->len ? "; " : "",
 			   r->bad_sums);
@@ -333,7 +394,9 @@ static bool make_new(struct rescue *r, struct world *world, const char *path, st
 		    SQLITE_OK &&
 	    sqlite3_exec(r->to, settings, NULL, NULL, NULL) == SQLITE_OK &&
 	    sqlite3_exec(r->to, journal_schema, NULL, NULL, NULL) == SQLITE_OK &&
-	    sqlite3_exec(r->to, "BEGIN", NULL, NULL, NULL) == SQLITE_OK)
+	    sqlite3_exec(r->to, "BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(r->to, journal_sql(SQL_DELIVERY_OPEN), -1, &r->open, NULL) ==
+		    SQLITE_OK)
 		return true;
 	err_set(err, "journal: cannot make %s to save what can be read of the damaged one: %s",
 		path, sqlite3_errmsg(r->to));
@@ -476,12 +539,22 @@ static bool set_aside(const char *path, const char *aside, const char *fresh, st
 	return ok;
 }
 
+static bool is_tight(struct world *world, const char *path)
+{
+	char *copy = mem_text(path);
+	int64_t room = world->disk_free(world, dirname(copy));
+	struct stat st;
+
+	free(copy);
+	return room >= 0 && stat(path, &st) == 0 && room < st.st_size + ROOM_SPARE;
+}
+
 bool journal_salvage(struct world *world, const char *path, struct err *err)
 {
 	struct buf lost = {0};
 	char *fresh = mem_format("%s.saved", path), *aside = dated_name(world, path);
 	char *copy = mem_format("%s.copy", path);
-	struct rescue r = {.lost = &lost};
+	struct rescue r = {.lost = &lost, .cursor = UINT64_MAX, .tight = is_tight(world, path)};
 	bool ok = make_new(&r, world, fresh, err);
 
 	if (ok) {
@@ -492,7 +565,9 @@ bool journal_salvage(struct world *world, const char *path, struct err *err)
 		remove_copy(copy);
 		ok = finish_new(&r, fresh, err);
 	}
+	sqlite3_finalize(r.open);
 	sqlite3_close(r.to);
+	free(r.held);
 	ok = ok && set_aside(path, aside, fresh, err);
 	if (ok)
 		log_warn("journal %s was damaged; lost: %s", path, buf_text(&lost));

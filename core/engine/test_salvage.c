@@ -2,6 +2,7 @@
  * others must be there afterwards. */
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/cell.h"
 #include "engine/journal.h"
 
 #include <setjmp.h>
@@ -74,14 +75,14 @@ static void add_event(struct fixture *f, uint64_t seq)
 	len = snprintf(data, sizeof data, "{\"n\":%llu,\"text\":\"%0100d\"}",
 		       (unsigned long long)seq, 0);
 	row.event = event_create(&(struct event){.seq = seq,
-					      .at = (int64_t)seq,
-					      .id = id,
-					      .source = "s",
-					      .type = "t",
-					      .instance = "i",
-					      .data = data,
-					      .data_len = (size_t)len,
-					      .cause = seq / 2});
+						 .at = (int64_t)seq,
+						 .id = id,
+						 .source = "s",
+						 .type = "t",
+						 .instance = "i",
+						 .data = data,
+						 .data_len = (size_t)len,
+						 .cause = seq / 2});
 	ok(f, journal_add(f->j, &row, &f->err));
 	event_unref(row.event);
 }
@@ -125,6 +126,8 @@ static void write_whole(const char *path, const struct buf *b)
 static int set_up(void **state)
 {
 	struct fixture *f = mem_new(struct fixture);
+	struct buf text = {0};
+	struct cell *cell;
 
 	*state = f;
 	log_capture(quiet, NULL);
@@ -139,6 +142,14 @@ static int set_up(void **state)
 		add_small_rows(f, seq);
 	}
 	ok(f, journal_put(f->j, "cursor", "7", "123", 3, &f->err));
+	ok(f, journal_put(f->j, "cursor", "8", "200", 3, &f->err));
+	cell = cell_new(CELL_WINDOW, 9, "", 1);
+	cell->slots[0].seq = 44;
+	cell_add(cell, 46, 1);
+	cell_text(cell, &text);
+	ok(f, journal_put(f->j, "cell", "00009 ", text.data, text.len, &f->err));
+	cell_free(cell);
+	buf_free(&text);
 	ok(f, journal_commit(f->j, &f->err));
 	close_it(f);
 	read_whole(f->path, &f->whole);
@@ -343,6 +354,41 @@ static void unfinished_deliveries_of_lost_events_are_dead_letters(void **state)
 	assert_non_null(strstr(f->found.damaged, "wrong checksum"));
 }
 
+static int64_t no_room(struct world *w, const char *path)
+{
+	(void)w;
+	(void)path;
+	return 1000000;
+}
+
+/* Without room for two journals what is still owed is saved, and the history stays behind. */
+static void on_a_full_disk_what_is_needed_is_saved(void **state)
+{
+	struct fixture *f = *state;
+	struct left left;
+	struct journal_event row;
+
+	f->world.disk_free = no_room;
+	damage(f, 0, PAGE, 0xff);
+	open_it(f);
+	left = what_is_left(f);
+	assert_int_equal(left.deliveries, EVENTS);
+	assert_int_equal(left.values, EVENTS);
+	assert_int_equal(left.dead, 0);
+	for (uint64_t seq = 1; seq <= EVENTS; seq++) {
+		bool needed = seq > 123 || seq % 2 || seq == 44 || seq == 46;
+		bool there = journal_event(f->j, seq, &row, &f->err) == JOURNAL_OK;
+
+		if (there)
+			journal_event_clear(&row);
+		if (there != needed)
+			fail_msg("event %llu is%s there", (unsigned long long)seq,
+				 there ? "" : " not");
+	}
+	assert_non_null(strstr(f->found.damaged, "59 ended events stay in the damaged file"));
+	check_goes_on(f);
+}
+
 static void what_was_lost_is_told_until_acknowledged(void **state)
 {
 	struct fixture *f = *state;
@@ -380,12 +426,12 @@ static void add_large(struct fixture *f, uint64_t seq)
 	struct journal_event row = {0};
 
 	row.event = event_create(&(struct event){.seq = seq,
-					      .id = "i",
-					      .source = "s",
-					      .type = "t",
-					      .instance = "i",
-					      .data = data,
-					      .data_len = strlen(data)});
+						 .id = "i",
+						 .source = "s",
+						 .type = "t",
+						 .instance = "i",
+						 .data = data,
+						 .data_len = strlen(data)});
 	ok(f, journal_begin(f->j, &f->err));
 	ok(f, journal_add(f->j, &row, &f->err));
 	ok(f, journal_commit(f->j, &f->err));
@@ -435,6 +481,7 @@ int main(void)
 		TEST(without_its_first_page_a_journal_is_still_read),
 		TEST(what_never_was_a_journal_is_set_aside),
 		TEST(unfinished_deliveries_of_lost_events_are_dead_letters),
+		TEST(on_a_full_disk_what_is_needed_is_saved),
 		TEST(what_was_lost_is_told_until_acknowledged),
 		TEST(a_salvage_that_was_cut_off_is_finished),
 		TEST(damage_met_while_running_ends_it_and_the_next_start_salvages),
