@@ -93,13 +93,13 @@ static struct event *numbered(struct fixture *f, uint64_t n, uint64_t seq)
 
 	snprintf(id, sizeof id, "id-%llu", (unsigned long long)n);
 	return event_create(&(struct event){.seq = seq,
-					 .at = f->now,
-					 .id = id,
-					 .source = "s",
-					 .type = "t",
-					 .instance = "i",
-					 .data = "{}",
-					 .data_len = 2});
+					    .at = f->now,
+					    .id = id,
+					    .source = "s",
+					    .type = "t",
+					    .instance = "i",
+					    .data = "{}",
+					    .data_len = 2});
 }
 
 static uint64_t find(struct fixture *f, uint64_t n)
@@ -152,11 +152,11 @@ static void an_id_is_known_by_instance_source_and_id(void **state)
 	accept(f, 1, 1);
 	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
 		struct event *ev = event_create(&(struct event){.id = asked[i].id,
-							     .source = asked[i].source,
-							     .instance = asked[i].instance,
-							     .type = "t",
-							     .data = "{}",
-							     .data_len = 2});
+								.source = asked[i].source,
+								.instance = asked[i].instance,
+								.type = "t",
+								.data = "{}",
+								.data_len = 2});
 		uint64_t seq;
 
 		ok(f, dedupe_find(f->d, ev, &seq, &f->err));
@@ -331,13 +331,13 @@ static void firings_need_no_memory(void **state)
 {
 	struct fixture *f = *state;
 	struct event *ev = event_create(&(struct event){.seq = 1,
-						     .at = f->now,
-						     .id = "r//1",
-						     .source = "r",
-						     .type = EVENT_FIRED,
-						     .instance = "pointsman",
-						     .data = "{}",
-						     .data_len = 2});
+							.at = f->now,
+							.id = "r//1",
+							.source = "r",
+							.type = EVENT_FIRED,
+							.instance = "pointsman",
+							.data = "{}",
+							.data_len = 2});
 	uint64_t seq;
 
 	ok(f, dedupe_add(f->d, ev, &f->err));

@@ -96,13 +96,13 @@ static enum journal_status put_event(struct fixture *f, uint64_t seq)
 	data[0] = '{';
 	data[f->payload - 1] = '}';
 	row.event = event_create(&(struct event){.seq = seq,
-					      .at = (int64_t)seq,
-					      .id = "id",
-					      .source = "s",
-					      .type = "t",
-					      .instance = "i",
-					      .data = data,
-					      .data_len = f->payload});
+						 .at = (int64_t)seq,
+						 .id = "id",
+						 .source = "s",
+						 .type = "t",
+						 .instance = "i",
+						 .data = data,
+						 .data_len = f->payload});
 	status = journal_add(f->j, &row, &f->err);
 	event_unref(row.event);
 	free(data);

@@ -90,15 +90,15 @@ static void ok(const struct fixture *f, enum journal_status status)
 static struct event *make_event(uint64_t seq, const char *id)
 {
 	return event_create(&(struct event){.seq = seq,
-					 .at = NOW + (int64_t)seq,
-					 .id = id,
-					 .source = "table/x",
-					 .type = "dynamodb.item.modified",
-					 .subject = "item 7",
-					 .time = "2026-11-24T01:02:03Z",
-					 .instance = "algorithms",
-					 .data = "{\"n\":1.50}",
-					 .data_len = 10});
+					    .at = NOW + (int64_t)seq,
+					    .id = id,
+					    .source = "table/x",
+					    .type = "dynamodb.item.modified",
+					    .subject = "item 7",
+					    .time = "2026-11-24T01:02:03Z",
+					    .instance = "algorithms",
+					    .data = "{\"n\":1.50}",
+					    .data_len = 10});
 }
 
 static void add(struct fixture *f, uint64_t seq, uint64_t cause, uint32_t target)
@@ -138,19 +138,19 @@ static void an_event_comes_back_with_every_attribute_and_its_duties(void **state
 	struct duty duties[] = {{.target = 3, .rule = 4, .then = 5},
 				{.target = 6, .group = 99, .overlap = 1, .members = true}};
 	struct event *ev = event_create(&(struct event){.seq = 1,
-						     .at = NOW,
-						     .id = "id \xc3\xbc",
-						     .source = "s",
-						     .type = "a.b",
-						     .traceparent = "00-1-2-01",
-						     .time = "2026-11-24T01:02:03Z",
-						     .instance = "in",
-						     .data = "{\"big\":10000000000000000000001}",
-						     .data_len = 31,
-						     .cause = 0,
-						     .caused_by = "build",
-						     .origin = 17,
-						     .hops = 32});
+							.at = NOW,
+							.id = "id \xc3\xbc",
+							.source = "s",
+							.type = "a.b",
+							.traceparent = "00-1-2-01",
+							.time = "2026-11-24T01:02:03Z",
+							.instance = "in",
+							.data = "{\"big\":10000000000000000000001}",
+							.data_len = 31,
+							.cause = 0,
+							.caused_by = "build",
+							.origin = 17,
+							.hops = 32});
 	struct journal_event row = {.event = ev,
 				    .duties = duties,
 				    .nduties = 2,

@@ -820,11 +820,11 @@ static struct event *payload_event(struct fixture *f, const struct firing *firin
 	for (size_t i = 0; i < firing->n; i++)
 		event_unref(members[i]);
 	ev = event_create(&(struct event){.id = "i",
-				       .source = "r",
-				       .type = EVENT_FIRED,
-				       .instance = "pointsman",
-				       .data = payload.data,
-				       .data_len = payload.len});
+					  .source = "r",
+					  .type = EVENT_FIRED,
+					  .instance = "pointsman",
+					  .data = payload.data,
+					  .data_len = payload.len});
 	buf_free(&payload);
 	return ev;
 }
