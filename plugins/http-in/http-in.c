@@ -5,6 +5,7 @@
 #include "json/check.h"
 #include "json/find.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,23 @@ static bool take_batch(struct request *rq)
 	return true;
 }
 
+/* What is wrong, and what stands there as far as it can be shown. */
+static void say_fault(struct request *rq, const char *text, size_t len,
+		      const struct json_fault *fault)
+{
+	size_t n = 0;
+	char at[17];
+
+	while (n < sizeof at - 1 && fault->offset + n < len &&
+	       isprint((unsigned char)text[fault->offset + n])) {
+		at[n] = text[fault->offset + n];
+		n++;
+	}
+	at[n] = '\0';
+	err_set(&rq->err, "line %u, column %u: %s%s%s", fault->line, fault->column, fault->what,
+		n ? ", at " : "", at);
+}
+
 static bool is_blank(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -139,7 +157,7 @@ static bool take_lines(struct request *rq)
 			continue;
 		if (rq->looking && !json_check(line, len, JSON_MAX_DEPTH, &fault)) {
 			rq->item++;
-			err_set(&rq->err, "column %u: %s", fault.column, fault.what);
+			say_fault(rq, line, len, &fault);
 			return false;
 		}
 		if (!take_structured(rq, line, len))
@@ -288,7 +306,7 @@ static bool is_good_json(struct request *rq, const struct form *f)
 	if (json_check(rq->m->body, rq->m->body_len, JSON_MAX_DEPTH, &fault))
 		return true;
 	rq->many = false;
-	err_set(&rq->err, "line %u, column %u: %s", fault.line, fault.column, fault.what);
+	say_fault(rq, rq->m->body, rq->m->body_len, &fault);
 	return false;
 }
 

@@ -123,7 +123,7 @@ static void what_is_no_event_is_400_and_says_why(void **state)
 		{"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"a\","
 		 "\"data\":\"x\"}",
 		 "data is not"},
-		{"{\"id\":\"1\",\"id\":\"2\"}", "duplicate"},
+		{"{\"id\":\"1\",\"id\":\"2\"}", "duplicate member name, at \"id\""},
 		{"{\"id\":\"\xff\"}", "UTF-8"},
 	};
 	struct testhost *t = host(NULL);
@@ -209,7 +209,7 @@ static void lines_are_events(void **state)
 	assert_next(t, "1");
 	assert_next(t, "2");
 	assert_int_equal(post(t, LIST(LINES), EVENT("3") "\n{\"x\" 1}\n", &reply), 400);
-	assert_non_null(strstr(reply, "item 2: column 6"));
+	assert_non_null(strstr(reply, "item 2: line 1, column 6"));
 	assert_int_equal(testhost_events(t), 0);
 	testhost_free(t);
 }
