@@ -69,7 +69,8 @@ static void put_hash(struct buf *out, uint64_t hash)
 
 void duties_encode(const struct duty *duties, size_t n, struct buf *out)
 {
-	for (const struct duty *d = duties; d < duties + n; d++) {
+	for (size_t i = 0; i < n; i++) {
+		const struct duty *d = &duties[i];
 		int flags = (d->overlap & FLAG_OVERLAP) | (d->members ? FLAG_MEMBERS : 0) |
 			    (d->rule ? FLAG_RULE : 0) | (d->then ? FLAG_THEN : 0) |
 			    (d->group ? FLAG_GROUP : 0);
@@ -142,7 +143,7 @@ static struct duty get_duty(struct reader *r)
 
 bool duties_decode(const void *bytes, size_t len, struct duty **duties, size_t *n)
 {
-	struct reader r = {.at = bytes, .end = (const unsigned char *)bytes + len};
+	struct reader r = {.at = bytes, .end = len ? (const unsigned char *)bytes + len : bytes};
 	struct duty *list = NULL;
 	size_t used = 0, cap = 0;
 

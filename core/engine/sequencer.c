@@ -419,10 +419,11 @@ enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t f
 		.keep_dead_count = s->config->keep_dead_count,
 		.apart = dedupe_bytes(s->dedupe),
 	};
-	struct held held = {.seqs = router_held(s->state, &held.n)};
+	struct held held = {0};
 	enum journal_status status = journal_begin(s->j, err);
 
 	*more = false;
+	held.seqs = router_held(s->state, &held.n);
 	if (status == JOURNAL_OK)
 		status = dedupe_trim(s->dedupe, now, &limits.floor, err);
 	if (floor < limits.floor)
