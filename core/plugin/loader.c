@@ -193,9 +193,10 @@ static void explain_missing(const char *file, void *code, struct err *err)
 		snprintf(symbol, sizeof symbol, "pointsman_plugin_v%d", major);
 		if (dlsym(code, symbol)) {
 			err_set(err,
-				"%s: it is written for pointsman ABI %d, this is ABI 1; install a "
-				"pointsman for ABI %d, or a plugin for ABI 1",
-				file, major, major);
+				"%s: it has the symbol %s: it is written for pointsman ABI %d, "
+				"this is "
+				"ABI 1; install a pointsman for ABI %d, or a plugin for ABI 1",
+				file, symbol, major, major);
 			return;
 		}
 	}
