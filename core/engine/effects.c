@@ -200,7 +200,7 @@ static void do_call(struct target *t, const struct lane_effects *effects, size_t
 		go(s);
 }
 
-static void do_then(struct target *t, const struct delivery *d, struct txn *txn)
+static void do_then(const struct delivery *d, struct txn *txn)
 {
 	struct delivery next = {.seq = d->seq, .duty = d->duty, .own = d->own};
 
@@ -208,7 +208,7 @@ static void do_then(struct target *t, const struct delivery *d, struct txn *txn)
 	next.duty.then = 0;
 	next.state = DELIVERY_WAITING;
 	txn_row(txn, &next);
-	target_recall_stored(t->engine, next.duty.target, next.seq);
+	txn->changes[txn->n - 1].begins = true;
 }
 
 static void add_text(struct buf *json, const char *name, const char *text)
@@ -332,7 +332,7 @@ static void do_effect(struct target *t, const struct lane_effects *effects, size
 		txn_row(txn, &effect->delivery);
 		say_retry(t, &effect->delivery);
 		break;
-	case LANE_THEN: do_then(t, &effect->delivery, txn); break;
+	case LANE_THEN: do_then(&effect->delivery, txn); break;
 	case LANE_DIED: announce_dead(t, effect, txn); break;
 	case LANE_OPENED:
 	case LANE_CLOSED: breaker_moved(t, effect, txn); break;

@@ -203,6 +203,24 @@ static void count_changes(struct engine *e, const struct txn *t)
 	}
 }
 
+static void tell_begun(struct engine *e, const struct txn *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct change *c = &t->changes[i];
+
+		if (c->begins)
+			target_recall_stored(e, c->row.duty.target, c->row.seq);
+	}
+}
+
+static void begin_rows(struct engine *e, const struct txn *t)
+{
+	for (size_t i = 0; i < t->n && !e->ending; i++) {
+		if (t->changes[i].begin)
+			target_recall_stored(e, t->changes[i].row.duty.target, t->changes[i].row.seq);
+	}
+}
+
 static void txns_done(struct engine *e, struct txn *txns)
 {
 	while (txns) {
@@ -212,6 +230,8 @@ static void txns_done(struct engine *e, struct txn *txns)
 		if (!t->failed) {
 			e->durable = t->number;
 			count_changes(e, t);
+			begin_rows(e, t);
+			tell_begun(e, t);
 		}
 		if (t->done)
 			t->done(t, t->arg);

@@ -49,8 +49,6 @@ static void durable_word(struct txn *t, void *arg)
 
 	if (t->failed)
 		err_set(&w->problem, "the journal could not be written: nothing was changed");
-	else if (w->row.state == DELIVERY_WAITING && target_of(w) && !w->engine->ending)
-		target_recall_stored(w->engine, w->target, w->seq);
 	finish_word(w);
 }
 
@@ -153,7 +151,7 @@ static void redrive_read(void *arg)
 	make_new(&w->row);
 	lane_forget(target_of(w)->lane, w->seq);
 	t = txn_new();
-	txn_row(t, &w->row);
+	txn_begin(t, &w->row);
 	t->done = durable_word;
 	t->arg = w;
 	engine_submit(w->engine, t);

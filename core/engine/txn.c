@@ -61,6 +61,12 @@ void txn_row(struct txn *t, const struct delivery *d)
 	delivery_copy(&c->row, d);
 }
 
+void txn_begin(struct txn *t, const struct delivery *d)
+{
+	txn_row(t, d);
+	t->changes[t->n - 1].begin = true;
+}
+
 void txn_cursor(struct txn *t, uint32_t target, uint64_t seq)
 {
 	struct change *c = txn_add(t, CHANGE_CURSOR);

@@ -23,7 +23,9 @@ enum change_kind {
 struct change {
 	enum change_kind kind;
 	struct event *event;
-	bool duplicate;       /* EMIT, afterwards: known already */
+	bool duplicate; /* EMIT, afterwards: known already */
+	bool begin;     /* ROW: hand it to its lane once it is durable */
+	bool begins;    /* ROW: of another lane, which is told once it is durable */
 	uint32_t instance, target;
 	char *key, *value;
 	struct delivery row;
@@ -34,7 +36,7 @@ struct txn {
 	struct letter letter; /* travels by mailbox */
 	struct change *changes;
 	size_t n, cap;
-	uint64_t number;      /* in order of submission */
+	uint64_t number; /* in order of submission */
 	/* When durable (or, with `failed`, not): on the loop thread. */
 	void (*done)(struct txn *t, void *arg);
 	void *arg;
@@ -46,7 +48,9 @@ void txn_free(struct txn *t);
 struct change *txn_add(struct txn *t, enum change_kind kind); /* zeroed; valid until the next */
 void txn_emit(struct txn *t, struct event *ev);               /* takes a reference of its own */
 void txn_save(struct txn *t, uint32_t instance, const char *key, const char *value);
-void txn_row(struct txn *t, const struct delivery *d);        /* copies */
+void txn_row(struct txn *t, const struct delivery *d); /* copies */
+/* A row that begins a delivery: `then`, a redrive. */
+void txn_begin(struct txn *t, const struct delivery *d);
 void txn_cursor(struct txn *t, uint32_t target, uint64_t seq);
 
 #endif

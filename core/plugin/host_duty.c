@@ -159,6 +159,7 @@ static void host_alive(struct pm_host *h, const char *problem)
 	}
 	if (i->stalled)
 		log_info("%s: heard from upstream again", h->instance);
+	i->heard = true;
 	i->stalled = false;
 	i->problem.text[0] = '\0';
 	i->alive_at = w->boot(w);

@@ -264,6 +264,13 @@ void instance_advance(struct instance *i)
 	}
 }
 
+const char *instance_problem(const struct instance *i)
+{
+	if (i->state == INSTANCE_READY && !i->stalled && (i->heard || !*i->problem.text))
+		return "";
+	return *i->problem.text ? i->problem.text : "it is being started";
+}
+
 void instance_secrets(struct instance *i)
 {
 	if (i->state == INSTANCE_WAITING)

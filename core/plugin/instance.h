@@ -73,6 +73,7 @@ struct instance {
 	struct map counters;      /* metric to int64_t */
 	bool wants_room;          /* emit() said PM_RETRY */
 	int64_t alive_at;         /* boot time; 0: never said */
+	bool heard;               /* alive() has said so at least once */
 	bool stalled;             /* and announced */
 	struct loop_timer *retry; /* start() again */
 	uint32_t retry_ms;
@@ -89,6 +90,9 @@ struct instance *instance_new(struct runtime *r, const struct instance_config *s
 void instance_close(struct instance *i);
 void instance_free(struct instance *i); /* after instance_close() and engine_free() */
 
+/* Why it is not ready, or "".  A source that has never heard from upstream and says why is
+ * not ready; one that has is until it stalls. */
+const char *instance_problem(const struct instance *i);
 /* Go as far towards ready as it can now. */
 void instance_advance(struct instance *i);
 void instance_stop(struct instance *i);

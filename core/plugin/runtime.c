@@ -256,16 +256,15 @@ void runtime_each(struct runtime *r,
 {
 	for (size_t n = 0; n < r->n; n++) {
 		struct instance *i = r->instances[n];
-		bool good = i->state == INSTANCE_READY && !i->stalled;
 
-		fn(i->section, good ? "" : i->problem.text, silence(i), arg);
+		fn(i->section, instance_problem(i), silence(i), arg);
 	}
 }
 
 bool runtime_ready(struct runtime *r)
 {
 	for (size_t n = 0; n < r->n; n++) {
-		if (r->instances[n]->state != INSTANCE_READY || r->instances[n]->stalled)
+		if (*instance_problem(r->instances[n]))
 			return false;
 	}
 	return true;
