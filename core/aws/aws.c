@@ -20,9 +20,10 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define DEFAULT_MS  30000
-#define SKEW_MS     240000 /* AWS accepts 5 minutes; nearer than this the clock is not it */
-#define MAX_BUCKETS 256
+#define DEFAULT_MS     30000
+#define SKEW_MS        240000 /* AWS accepts 5 minutes; nearer than this the clock is not it */
+#define MAX_BUCKETS    256
+#define GUESS_EVERY_MS 60000
 
 enum state {
 	WAITING, /* for credentials */
@@ -61,8 +62,9 @@ struct aws {
 	struct settings *settings;
 	struct credentials *credentials;
 	struct retry_bucket bucket;
-	int64_t skew;       /* their clock minus ours */
-	struct map regions; /* of buckets that are not where we were told */
+	int64_t skew;           /* their clock minus ours */
+	int64_t guess_again_at; /* boot time */
+	struct map regions;     /* of buckets that are not where we were told */
 	struct call *calls;
 	uint64_t last_number;
 	bool closing;
@@ -353,6 +355,12 @@ static bool moves(struct call *call, const struct http_answer *answer, const str
 	return true;
 }
 
+/* The answer to a HEAD has no body, so a refusal does not say what it is about. */
+static bool is_mute(const struct http_answer *answer, const struct aws_error *e)
+{
+	return (answer->status == 400 || answer->status == 403) && !*e->name && !answer->body_len;
+}
+
 static bool corrects_clock(struct call *call, const struct http_answer *answer,
 			   const struct aws_error *e)
 {
@@ -360,7 +368,7 @@ static bool corrects_clock(struct call *call, const struct http_answer *answer,
 	char date[64], text[32];
 	int64_t at, skew;
 
-	if (call->was_corrected || !aws_error_is_clock(e->name) ||
+	if (call->was_corrected || !(aws_error_is_clock(e->name) || is_mute(answer, e)) ||
 	    !http_answer_header(answer, "date", date, sizeof date) || (at = http_date(date)) < 0)
 		return false;
 	skew = at - a->world->wall(a->world);
@@ -374,9 +382,22 @@ static bool corrects_clock(struct call *call, const struct http_answer *answer,
 	return true;
 }
 
-static bool renews(struct call *call, const struct aws_error *e)
+/* Of a refusal that does not say why, expiry is one guess: made once a minute at most. */
+static bool may_guess(struct aws *a)
 {
-	if (!call->uses_chain || call->was_renewed || !aws_error_is_expiry(e->name))
+	int64_t now = a->world->boot(a->world);
+
+	if (now < a->guess_again_at)
+		return false;
+	a->guess_again_at = now + GUESS_EVERY_MS;
+	return true;
+}
+
+static bool renews(struct call *call, const struct http_answer *answer, const struct aws_error *e)
+{
+	if (!call->uses_chain || call->was_renewed)
+		return false;
+	if (!aws_error_is_expiry(e->name) && !(is_mute(answer, e) && may_guess(call->aws)))
 		return false;
 	call->was_renewed = true;
 	credentials_expired(call->aws->credentials, call->keys.id);
@@ -411,7 +432,7 @@ static void judge(struct call *call, const struct http_answer *answer)
 			ask(call);
 			return;
 		}
-		if (renews(call, &e)) {
+		if (renews(call, answer, &e)) {
 			get_keys(call);
 			return;
 		}

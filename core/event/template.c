@@ -232,6 +232,14 @@ static bool add_escaped(enum template_kind kind, const struct buf *text, struct 
 	return false;
 }
 
+/* The operator's own text is inserted as it stands. */
+static bool is_config(const struct piece *p)
+{
+	const struct path *path = &p->insertion.path;
+
+	return path->n == 2 && strcmp(path->steps[0].name, "config") == 0;
+}
+
 static bool add_value(const struct template *t, const struct piece *p, const struct piped *v,
 		      struct buf *out, struct err *err)
 {
@@ -251,7 +259,8 @@ static bool add_value(const struct template *t, const struct piece *p, const str
 		return true;
 	}
 	piped_text(v, &text);
-	ok = add_escaped(t->kind, &text, out);
+	ok = add_escaped(is_config(p) && t->kind != TEMPLATE_JSON ? TEMPLATE_TEXT : t->kind, &text,
+			 out);
 	if (!ok)
 		err_set(err, "%s has a NUL character in it", name);
 	buf_free(&text);

@@ -4,7 +4,8 @@
  * Filters: json or("x") upper lower short cut(n) duration part("/", n) strip("refs/tags/").
  * (event/filter.h says what each does; they apply from left to right, to a default too.)
  * A text in quotes may stand in place of a path: {{ "{{" }} gives two braces.
- * What is inserted is escaped for the place it lands in; number text is copied, never
+ * What is inserted is escaped for the place it lands in, but for `config.KEY`, the operator's
+ * own text, which is so in JSON alone; number text is copied, never
  * converted.  Absent and null are alike: or(..) gives a value, else rendering fails and
  * names the path.
  */

@@ -368,6 +368,40 @@ static void an_event_fills_a_template(void **state)
 	buf_free(&out);
 }
 
+static struct json_value find_config(void *arg, const struct path *path, struct buf *scratch)
+{
+	(void)arg;
+	(void)path;
+	(void)scratch;
+	return (struct json_value){KIND_STRING, "\"https://x/?a=b&c\"", 18, 0};
+}
+
+static void the_operators_own_text_is_inserted_as_it_stands(void **state)
+{
+	static const struct {
+		enum template_kind kind;
+		const char *text, *expected;
+	} rows[] = {
+		{TEMPLATE_URL, "{{ config.url }}/{{ data.url }}",
+		 "https://x/?a=b&c/https%3A%2F%2Fx%2F%3Fa%3Db%26c"},
+		{TEMPLATE_XML, "{{ config.url }} {{ data.url }}",
+		 "https://x/?a=b&c https://x/?a=b&amp;c"},
+		{TEMPLATE_JSON, "\"{{ config.url }}\"", "\"https://x/?a=b&c\""},
+	};
+	struct template_source from = {find_config, NULL};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct template *t = template_parse(rows[i].kind, rows[i].text, NULL, NULL);
+		struct buf out = {0};
+
+		assert_true(template_render(t, &from, &out, NULL));
+		assert_string_equal(buf_text(&out), rows[i].expected);
+		template_free(t);
+		buf_free(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +415,7 @@ int main(void)
 		cmocka_unit_test(its_paths_can_be_listed),
 		cmocka_unit_test(get_takes_a_path_with_filters),
 		cmocka_unit_test(an_event_fills_a_template),
+		cmocka_unit_test(the_operators_own_text_is_inserted_as_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
