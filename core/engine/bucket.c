@@ -16,13 +16,22 @@ static int64_t interval_of(const struct rate *rate)
 
 /* A start moves the moment at which the bucket is full again by one interval; it may lie at
  * most the whole burst ahead. */
-static int64_t next_start(const struct bucket *b, const struct rate *rate, int64_t now_us)
+static int64_t next_start(const struct bucket *b, const struct rate *rate, uint32_t taken,
+			  int64_t now_us)
 {
-	int64_t interval = interval_of(rate), ahead, full_at = b->full_at;
+	int64_t interval = interval_of(rate), ahead;
+	int64_t full_at = (b->full_at > now_us ? b->full_at : now_us) + taken * interval;
 
 	if (__builtin_mul_overflow(interval, rate->burst ? (int64_t)rate->burst - 1 : 0, &ahead))
 		return now_us;
 	return full_at > now_us + ahead ? full_at - ahead : now_us;
+}
+
+/* Not before the millisecond in which it is allowed. */
+static int64_t next_start_ms(const struct bucket *b, const struct rate *rate, uint32_t taken,
+			     int64_t now)
+{
+	return (next_start(b, rate, taken, now * 1000) + 999) / 1000;
 }
 
 static void drop(struct bucket *b)
@@ -66,7 +75,7 @@ bool bucket_take(struct bucket *b, const struct rate *rate, int64_t now)
 {
 	int64_t now_us = now * 1000;
 
-	if (next_start(b, rate, now_us) > now_us)
+	if (next_start(b, rate, 0, now_us) > now_us)
 		return false;
 	b->full_at = (b->full_at > now_us ? b->full_at : now_us) + interval_of(rate);
 	return true;
@@ -77,7 +86,7 @@ void bucket_wait(struct buckets *all, struct bucket *b, const struct rate *rate,
 {
 	heap_put(&b->waiting, turn, rank);
 	if (!b->refill.heap)
-		heap_put(&all->refills, &b->refill, (next_start(b, rate, now * 1000) + 999) / 1000);
+		heap_put(&all->refills, &b->refill, next_start_ms(b, rate, 0, now));
 }
 
 static uint32_t starts_left(const struct bucket *b, const struct rate *rate, int64_t now_us)
@@ -95,8 +104,10 @@ static struct heap_node *let_go(struct buckets *all, struct bucket *b, const str
 {
 	struct heap_node *turn = heap_top(&b->waiting);
 
-	if (!b->grants)
+	if (!b->grants) {
 		b->grants = starts_left(b, rate, now * 1000);
+		b->next_ms = next_start_ms(b, rate, b->grants, now);
+	}
 	b->grants--;
 	if (turn)
 		heap_remove(turn);
@@ -104,7 +115,7 @@ static struct heap_node *let_go(struct buckets *all, struct bucket *b, const str
 		b->grants = 0;
 		heap_remove(&b->refill);
 	} else if (!b->grants) {
-		heap_put(&all->refills, &b->refill, now + interval_of(rate) / 1000 + 1);
+		heap_put(&all->refills, &b->refill, b->next_ms > now ? b->next_ms : now + 1);
 	}
 	return turn;
 }
@@ -116,6 +127,23 @@ struct heap_node *buckets_next(struct buckets *all, const struct rate *rate, int
 	while (!turn && (top = heap_top(&all->refills)) && top->rank <= now)
 		turn = let_go(all, HEAP_OWNER(top, struct bucket, refill), rate, now);
 	return turn;
+}
+
+static bool open_bucket(struct hashed_node *node, void *arg)
+{
+	struct bucket *b = (struct bucket *)(void *)node;
+	struct heap_node *turn;
+
+	while ((turn = heap_top(&b->waiting)))
+		heap_put(arg, turn, turn->rank);
+	heap_remove(&b->refill);
+	b->grants = 0;
+	return true;
+}
+
+void buckets_open(struct buckets *all, struct heap *to)
+{
+	hashed_each(&all->by_group, open_bucket, to);
 }
 
 int64_t buckets_refill_at(const struct buckets *all)

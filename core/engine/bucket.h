@@ -16,6 +16,7 @@ struct bucket {
 	struct heap waiting;
 	struct heap_node refill; /* in buckets.refills */
 	int64_t full_at;         /* boot time in microseconds */
+	int64_t next_ms;         /* when more may be, after those */
 	uint32_t grants;         /* how many more may be let go at this moment */
 };
 
@@ -32,6 +33,8 @@ void bucket_wait(struct buckets *all, struct bucket *b, const struct rate *rate,
 		 struct heap_node *turn, int64_t rank, int64_t now);
 /* Who may try again now, out of the bucket; NULL: nobody. */
 struct heap_node *buckets_next(struct buckets *all, const struct rate *rate, int64_t now);
+/* The rate has changed: all who wait go to `to`. */
+void buckets_open(struct buckets *all, struct heap *to);
 int64_t buckets_refill_at(const struct buckets *all); /* INT64_MAX: nobody waits */
 void buckets_free(struct buckets *b);
 

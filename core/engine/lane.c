@@ -42,6 +42,7 @@ void lane_free(struct lane *l)
 void lane_configure(struct lane *l, const struct lane_settings *settings)
 {
 	l->settings = *settings;
+	buckets_open(&l->buckets, &l->ready);
 }
 
 struct lane_entry *lane_find(const struct lane *l, uint64_t seq)
@@ -451,6 +452,7 @@ static void take_back(struct lane *l, struct lane_entry *e, struct lane_now now,
 	} else {
 		e->d.unknown = true;
 		lane_busy(l, e, false);
+		lane_consider(l, e);
 	}
 	if (careful)
 		lane_write(l, e, out);
