@@ -14,7 +14,10 @@ static const struct {
 	{"check", verb_check, "[--resolve]", "report all mistakes of the configuration"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},
-	{"status", verb_status, "", "how the daemon, its sources and its targets are"},
+	{"status", verb_status, "[--acknowledge]",
+	 "how the daemon, its sources and its targets are; --acknowledge: the damage it tells of "
+	 "is "
+	 "known"},
 	{"events", verb_events,
 	 "list [--unrouted --refused --type T --instance I --limit N] | show N..",
 	 "history, and one event's timeline"},

@@ -11,6 +11,7 @@
 enum long_only {
 	OPT_LOG_FORMAT = 256,
 	OPT_RESOLVE,
+	OPT_ACKNOWLEDGE,
 	OPT_UNROUTED,
 	OPT_REFUSED,
 	OPT_FORCE,
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
 	{"help", no_argument, NULL, 'h'},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
 	{"resolve", no_argument, NULL, OPT_RESOLVE},
+	{"acknowledge", no_argument, NULL, OPT_ACKNOWLEDGE},
 	{"unrouted", no_argument, NULL, OPT_UNROUTED},
 	{"refused", no_argument, NULL, OPT_REFUSED},
 	{"force", no_argument, NULL, OPT_FORCE},
@@ -79,6 +81,7 @@ static bool take(int option, struct options *o)
 	case 'h': o->help = true; return true;
 	case OPT_LOG_FORMAT: return log_format(optarg, o);
 	case OPT_RESOLVE: o->resolve = true; return true;
+	case OPT_ACKNOWLEDGE: o->acknowledge = true; return true;
 	case OPT_UNROUTED: o->unrouted = true; return true;
 	case OPT_REFUSED: o->refused = true; return true;
 	case OPT_FORCE: o->force = true; return true;

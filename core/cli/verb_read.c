@@ -77,6 +77,8 @@ static int ask_once(const struct options *o, json_t *request, void (*print)(json
 
 int verb_status(const struct options *o)
 {
+	if (o->acknowledge)
+		return ask_once(o, json_pack("{ss}", "verb", "acknowledge"), print_json);
 	return ask_once(o, json_pack("{ss}", "verb", "status"), print_status);
 }
 

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -13,6 +14,7 @@
 #include <sysexits.h>
 
 #define HOUSEKEEPING_MS 5000
+#define DAMAGED         "pointsman.journal.damaged"
 
 struct lane_now engine_now(struct engine *e)
 {
@@ -78,9 +80,13 @@ void engine_ask(struct engine *e, void (*job)(struct journal *j, struct sequence
 	journal_thread_ask(e->thread, job, done, arg);
 }
 
-static void own_id(struct engine *e, const char *type, char out[96])
+/* What is still true at the next start is not told again: the same words, the same id. */
+static void own_id(struct engine *e, const char *type, const char *json, char out[96])
 {
-	snprintf(out, 96, "%s/%016" PRIx64, type, world_random64(e->options.world));
+	uint64_t number = strcmp(type, DAMAGED) == 0 ? hash64(json, strlen(json), 0)
+						     : world_random64(e->options.world);
+
+	snprintf(out, 96, "%s/%016" PRIx64, type, number);
 }
 
 void engine_emit_about(struct engine *e, struct txn *t, const char *type, const char *subject,
@@ -101,7 +107,7 @@ void engine_emit_about(struct engine *e, struct txn *t, const char *type, const 
 	};
 	struct event *made;
 
-	own_id(e, type, id);
+	own_id(e, type, json, id);
 	if (cause) {
 		ev.cause = cause->seq;
 		ev.origin = cause->origin ? cause->origin : cause->seq;
@@ -217,7 +223,8 @@ static void begin_rows(struct engine *e, const struct txn *t)
 {
 	for (size_t i = 0; i < t->n && !e->ending; i++) {
 		if (t->changes[i].begin)
-			target_recall_stored(e, t->changes[i].row.duty.target, t->changes[i].row.seq);
+			target_recall_stored(e, t->changes[i].row.duty.target,
+					     t->changes[i].row.seq);
 	}
 }
 
@@ -297,7 +304,7 @@ static void announce_damage(struct engine *e)
 	buf_text_add(&json, "{\"lost\":");
 	buf_json_string(&json, e->damaged, strlen(e->damaged));
 	buf_char(&json, '}');
-	engine_emit_own(e, txn, "pointsman.journal.damaged", NULL, buf_text(&json));
+	engine_emit_own(e, txn, DAMAGED, NULL, buf_text(&json));
 	engine_submit(e, txn);
 	buf_free(&json);
 }
@@ -365,7 +372,7 @@ void engine_start(struct engine *e)
 	room_watch(e->room, e->thread);
 	engine_hand_over(e, e->first_txn);
 	e->first_txn = NULL;
-	if (e->damaged)
+	if (e->damaged && !e->options.visiting)
 		announce_damage(e);
 	engine_on_housekeeping(e);
 	engine_schedule(e);

@@ -366,7 +366,7 @@ static bool open_or_salvage(struct journal *j, bool *fresh, struct err *err)
 
 	if (is_damage(rc)) {
 		log_error("journal %s is damaged (%s); saving what can be read", j->path,
-			  sqlite3_errmsg(j->db));
+			  sqlite3_errstr(rc));
 		disconnect(j);
 		if (!journal_salvage(j->world, j->path, err))
 			return false;
