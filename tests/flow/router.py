@@ -8,11 +8,11 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 
+from . import children
 from .standin import KEY_ID, SECRET, StandIn
 from .waiting import until
 
@@ -47,13 +47,12 @@ class Router:
     one, `paths` name configuration of its own, fed from the environment."""
 
     def __init__(self, configuration=None, *, settings=None, paths=None, files=None,
-                 environment=None, credentials=None, wrapper=()):
+                 environment=None, credentials=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pointsman-"))
         self.cloud = StandIn()
         self.listen, self.metrics = free_ports(2)
         self.admin = self.directory / "admin.sock"
         self.log_path = self.directory / "log"
-        self.wrapper = list(wrapper)
         self.process = None
         self.paths = paths or [self.directory / "conf"]
         for name, text in (files or {}).items():
@@ -101,9 +100,9 @@ class Router:
     def start(self, ready=True):
         """Run it, and wait until it answers (and is ready)."""
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.wrapper, *self.arguments("run")],
-                                            env=self.environment, cwd=self.directory,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = children.spawn(self.arguments("run"), env=self.environment,
+                                          cwd=self.directory, stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log)
         if ready:
             until("readiness", self.is_ready, START)
         else:
@@ -130,17 +129,10 @@ class Router:
 
     def stop(self):
         """The polite way, which must work."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(STOP)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise Ended("SIGTERM did not stop it") from None
-        finally:
-            self.process = None
+        code = children.end(self.process, STOP)
+        self.process = None
         if code != 0:
-            raise Ended(f"stopped with exit code {code}")
+            raise Ended("SIGTERM did not stop it" if code is None else f"exit code {code}")
 
     def kill(self):
         self.process.kill()

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import urllib.parse
 
+from . import children
+
 CLOUD = pathlib.Path(__file__).resolve().parent.parent / "cloud"
 KEY_ID = "AKIDTESTS"
 SECRET = "secret-of-tests"
@@ -25,8 +27,8 @@ class Levers:
 
 class StandIn:
     def __init__(self, port=0):
-        self.process = subprocess.Popen([sys.executable, str(CLOUD), "--port", str(port)],
-                                        stdout=subprocess.PIPE, text=True)
+        self.process = children.spawn([sys.executable, CLOUD, "--port", port],
+                                      stdout=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().strip()
         self.where = urllib.parse.urlsplit(self.address).netloc
         for service in ("dynamodb", "streams", "s3", "sqs", "codebuild", "cloudfront", "ssm",
@@ -34,8 +36,7 @@ class StandIn:
             setattr(self, service, Levers(self, service))
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
+        children.end(self.process, 10)
         self.process.stdout.close()
 
     def ask(self, method, path, args=None, headers=None):

@@ -3,6 +3,7 @@
 import unittest
 
 from cloud.sts import secret_of
+from flow.children import faked_time
 from flow.flow import Flow
 
 CONFIGURATION = """
@@ -17,8 +18,8 @@ ROLE = "arn:aws:iam::123456789012:role/site"
 
 
 class Credentials(unittest.TestCase):
-    def flow(self, environment, files=None, **how):
-        flow = Flow(self, CONFIGURATION, files=files, start=False, **how)
+    def flow(self, environment, files=None):
+        flow = Flow(self, CONFIGURATION, files=files, start=False)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             del flow.environment[name]
         flow.environment.update({k: v.format(cloud=flow.cloud.address, here=flow.directory)
@@ -78,8 +79,8 @@ class Credentials(unittest.TestCase):
 
     def test_a_clock_that_is_wrong_is_corrected(self):
         with self.flow({"AWS_ACCESS_KEY_ID": "AKIDSKEW",
-                        "AWS_SECRET_ACCESS_KEY": secret_of("AKIDSKEW")},
-                       wrapper=("faketime", "-f", "+20m")) as flow:
+                        "AWS_SECRET_ACCESS_KEY": secret_of("AKIDSKEW"),
+                        **faked_time("+20m")}) as flow:
             flow.start()
             flow.expect_events("s3.object.changed")
             refused = [e for e in flow.cloud.seen("s3") if "TooSkewed" in e["answer"]]

@@ -23,10 +23,10 @@ relist = 1s
 
 
 class RealStream(unittest.TestCase):
-    def database(self, wrapper=()):
+    def database(self, clock=None):
         log = tempfile.NamedTemporaryFile(prefix="dynamodb-local-")
         self.addCleanup(log.close)
-        database = DynamoDBLocal(pathlib.Path(log.name), wrapper)
+        database = DynamoDBLocal(pathlib.Path(log.name), clock)
         self.addCleanup(database.stop)
         database.create_table("algorithms")
         return database
@@ -57,7 +57,7 @@ class RealStream(unittest.TestCase):
 
     def test_iterators_that_expire_lose_nothing(self):
         """Its clock runs 300 times as fast: 15 minutes are 3 seconds, and we ask every 4."""
-        database = self.database(("faketime", "-m", "-f", "+0 x300"))
+        database = self.database("+0 x300")
         with self.flow(database, poll="4s") as flow:
             flow.start()
             for version in ("1.0", "2.0"):
