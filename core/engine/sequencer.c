@@ -325,9 +325,8 @@ static enum journal_status take_txns(struct work *w, struct txn *txns)
 {
 	enum journal_status status = JOURNAL_OK;
 
-	for (struct letter *l = &txns->letter; txns && l && status == JOURNAL_OK; l = l->next) {
-		struct txn *t = (struct txn *)(void *)l; /* the letter is its first member */
-
+	/* The letter that links them is a txn's first member. */
+	for (struct txn *t = txns; t && status == JOURNAL_OK; t = (void *)t->letter.next) {
 		for (size_t i = 0; i < t->n && status == JOURNAL_OK; i++)
 			status = take_change(w, &t->changes[i]);
 	}
