@@ -182,7 +182,7 @@ void outgoing_request(struct instance *i, const struct pm_http *given, pm_done_f
 	o->asked.peer = rq.aws ? mem_text(rq.aws) : peer_of(o->url);
 	if (rq.aws)
 		split_aws(o, rq.aws);
-	else if (call)
+	if (call)
 		add_delivery(o, call);
 	o->done = done;
 	o->arg = done ? arg : rq.delivery;
