@@ -11,7 +11,7 @@ import time
 
 from .hooks import push
 from .router import ROOT, Router
-from .site import BUCKET, QUICK, TYPES, complete, furnish
+from .site import BUCKET, QUICK, complete, furnish, newest, pinned
 from .waiting import NeverHappened, until
 
 PACE = {**QUICK, "RELEASE_WAIT": "1s", "REFRESH_WAIT": "500ms", "RETRY": "1h, 200ms..1s"}
@@ -54,14 +54,11 @@ class Demo:
 
     def build_starts(self, known):
         build = self.new("a build", self.builds, known)[0]
-        pinned = " ".join(f"{v['name']}={v['value'][:7]}" for v in
-                          build["started_with"]["environmentVariablesOverride"])
-        self.say("CodeBuild", f"site started at {build['sourceVersion'][:7]} {pinned}")
-        newest = {self.cloud.s3.versions(bucket=BUCKET, key=f"metadata/{kind}.json")[-1]
-                  for kind in TYPES}
-        values = {v["value"] for v in build["started_with"]["environmentVariablesOverride"]}
-        if values != newest:
-            raise NeverHappened(f"the build has {values}, the newest versions are {newest}")
+        given, wanted = pinned(build), newest(self.cloud)
+        versions = " ".join(f"{name}={version[:7]}" for name, version in given.items())
+        self.say("CodeBuild", f"site started at {build['sourceVersion'][:7]} {versions}")
+        if given != wanted:
+            raise NeverHappened(f"the build has {given}, the newest versions are {wanted}")
 
     def message_comes(self, known, part):
         text = until(f"a message with {part!r}", lambda: next(

@@ -30,3 +30,15 @@ def complete(cloud, algorithm, version, kind):
     cloud.put_item("algorithms", id=key, algorithm=algorithm, version=version, type=kind,
                    phase="PACKAGE_BUILT")
     cloud.update_item("algorithms", {"id": key}, phase="PACKAGE_TESTS_COMPLETE")
+
+
+def newest(cloud):
+    """The versions the next build must be given."""
+    return {f"{kind.upper()}_VERSION":
+            cloud.s3.versions(bucket=BUCKET, key=f"metadata/{kind}.json")[-1] for kind in TYPES}
+
+
+def pinned(build):
+    """The versions a build was given."""
+    variables = build["started_with"]["environmentVariablesOverride"]
+    return {v["name"]: v["value"] for v in variables if v["name"].endswith("_VERSION")}

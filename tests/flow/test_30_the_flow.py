@@ -4,7 +4,7 @@ import unittest
 
 from flow.flow import Flow
 from flow.router import ROOT
-from flow.site import BUCKET, QUICK, TYPES, complete, furnish
+from flow.site import BUCKET, QUICK, TYPES, complete, furnish, newest, pinned
 
 
 class TheFlow(unittest.TestCase):
@@ -29,10 +29,7 @@ class TheFlow(unittest.TestCase):
             flow.expect_object("metadata/in.json", {"active": {"quicksort": "2.4.1"}})
             build = flow.expect_builds(before + 1)[-1]
             self.assertEqual("site", build["projectName"])
-            pinned = {v["name"]: v["value"]
-                      for v in build["started_with"]["environmentVariablesOverride"]}
-            self.assertEqual({f"{kind.upper()}_VERSION": flow.cloud.s3.versions(
-                bucket=BUCKET, key=f"metadata/{kind}.json")[-1] for kind in TYPES}, pinned)
+            self.assertEqual(newest(flow.cloud), pinned(build))
             flow.until("a second message", lambda: len(flow.slack()) == before + 1)
             self.assertIn(":white_check_mark: *site* released", flow.slack()[-1])
             flow.expect_invalidations(before + 1)
@@ -47,10 +44,7 @@ class TheFlow(unittest.TestCase):
             for kind in TYPES:
                 flow.expect_object(f"metadata/{kind}.json", {"active": {"quicksort": "3.0"}})
             build = flow.expect_builds(before + 1)[-1]
-            pinned = {v["value"] for v in build["started_with"]["environmentVariablesOverride"]}
-            newest = {flow.cloud.s3.versions(bucket=BUCKET, key=f"metadata/{k}.json")[-1]
-                      for k in TYPES}
-            self.assertEqual(newest, pinned)
+            self.assertEqual(newest(flow.cloud), pinned(build))
             flow.settled()
             flow.expect_builds(before + 1)
 
