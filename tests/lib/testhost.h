@@ -14,8 +14,9 @@
 
 struct testhost;
 
-/* name, value, .., NULL: the section's keys.  Applies defaults, then check() and create();
- * NULL if one of them refuses (testhost_last_log() says why). */
+/* name, value, .., NULL: the section's keys, host keys among them; secrets in clear, they are
+ * put where only a reference reaches them.  Fails the test if the table or a value is wrong.
+ * Runs check() and create(): NULL if one of them refuses (testhost_last_log(NULL) says why). */
 struct testhost *testhost_new(const struct pm_plugin *plugin, const char *instance,
 			      const char *const *settings);
 /* stop() and destroy(). */
