@@ -16,6 +16,7 @@
 #define HEALTH_CONNECTIONS 16
 #define REQUEST_MS         30000
 #define DRAIN_MS           10000 /* systemd kills after 90 s */
+#define CLOSE_S            10
 #define WATCH_READY_MS     20
 
 struct daemon {
@@ -219,12 +220,34 @@ static void serve(struct daemon *d)
 	loop_run(loop);
 }
 
+/* A plugin that blocks for ever must not keep the process: what was accepted is safe. */
+static void leave(int signal)
+{
+	static const char text[] = "pointsman: a plugin does not let go; leaving without it\n";
+	ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+
+	(void)signal;
+	(void)ignored;
+	_exit(EX_OK);
+}
+
+static void limit_closing(void)
+{
+	signal(SIGALRM, leave);
+	signal(SIGTERM, leave);
+	signal(SIGINT, leave);
+	alarm(CLOSE_S);
+}
+
 /* Plugins first, because they may still say something to the engine; the engine then writes
  * it; nothing is freed that one of them could still reach. */
 static void close_all(struct daemon *d)
 {
 	struct service *s = &d->service;
 
+	loop_watch_free(d->term);
+	loop_watch_free(d->interrupt);
+	limit_closing();
 	admin_free(d->admin);
 	if (s->runtime)
 		runtime_close(s->runtime);
@@ -239,8 +262,6 @@ static void close_all(struct daemon *d)
 		aws_free(d->aws);
 	if (d->network)
 		d->network->free(d->network);
-	loop_watch_free(d->term);
-	loop_watch_free(d->interrupt);
 	loop_timer_free(d->ready);
 	loop_timer_free(d->watchdog);
 	loop_free(s->loop);
