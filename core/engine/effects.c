@@ -29,6 +29,9 @@ static void give_public(struct call *call, const struct target *t, struct start 
 
 static void start_free(struct start *s)
 {
+	*(s->newer ? &s->newer->older : &s->target->engine->pending) = s->older;
+	if (s->older)
+		s->older->newer = s->newer;
 	event_unref(s->event);
 	delivery_clear(&s->delivery);
 	free(s);
@@ -51,7 +54,7 @@ static void begin_call(struct start *s)
 	struct engine *e = t->engine;
 	struct call *call;
 
-	if (t->ops.deliver && t->ready && !e->draining && s->event) {
+	if (t->ops.deliver && t->ready && !e->draining && !s->stale) {
 		call = calls_begin(&e->calls);
 		give_public(call, t, s);
 		if (!s->cancel)
@@ -123,7 +126,7 @@ static void took_event(void *arg)
 {
 	struct start *s = arg;
 
-	if (s->target->engine->ending)
+	if (s->target->engine->ending || s->stale)
 		start_free(s);
 	else if (s->event)
 		enqueue(s);
@@ -143,7 +146,7 @@ static void after_row(struct txn *t, void *arg)
 {
 	struct start *s = arg;
 
-	if (t->failed)
+	if (t->failed || s->stale)
 		start_free(s);
 	else
 		go(s);
@@ -178,6 +181,19 @@ static struct start *start_new(struct target *t, const struct delivery *d)
 	s->target = t;
 	delivery_copy(&s->delivery, d);
 	s->event = ev ? event_ref(ev) : NULL;
+	s->older = t->engine->pending;
+	if (s->older)
+		s->older->newer = s;
+	t->engine->pending = s;
+	return s;
+}
+
+static struct start *start_of(const struct target *t, uint64_t seq)
+{
+	struct start *s = t->engine->pending;
+
+	while (s && (s->target != t || s->delivery.seq != seq || s->stale))
+		s = s->older;
 	return s;
 }
 
@@ -207,8 +223,7 @@ static void do_then(const struct delivery *d, struct txn *txn)
 	next.duty.target = d->duty.then;
 	next.duty.then = 0;
 	next.state = DELIVERY_WAITING;
-	txn_row(txn, &next);
-	txn->changes[txn->n - 1].begins = true;
+	txn_begin(txn, &next);
 }
 
 static void add_text(struct buf *json, const char *name, const char *text)
@@ -305,6 +320,8 @@ static void do_cancel(struct target *t, const struct delivery *d)
 			t->ops.cancel(t->ops.target, call->public.number);
 		return;
 	}
+	if (start_of(t, d->seq))
+		return; /* it has not even begun */
 	s = start_new(t, d);
 	s->cancel = true;
 	go(s);
@@ -313,9 +330,12 @@ static void do_cancel(struct target *t, const struct delivery *d)
 static void do_abandon(struct target *t, uint64_t seq)
 {
 	struct call *call = calls_of(&t->engine->calls, t, seq);
+	struct start *s = start_of(t, seq);
 
 	if (call)
 		calls_end(&t->engine->calls, call->public.number);
+	if (s)
+		s->stale = true;
 	engine_call_ended(t->engine, t, seq);
 }
 

@@ -125,12 +125,31 @@ void engine_emit_own(struct engine *e, struct txn *t, const char *type, const ch
 	engine_emit_about(e, t, type, subject, json, NULL, NULL);
 }
 
+/* Gives the one permit to the next lane that still goes carefully. */
+static void careful_turn(struct engine *e)
+{
+	struct txn *txn;
+	struct target *t;
+
+	if (e->careful || !e->unclean || !e->started)
+		return;
+	txn = txn_new();
+	for (size_t i = 0; !e->careful && (t = next_target(e, &i));) {
+		if (!t->ready || !lane_is_careful(t->lane))
+			continue;
+		lane_permit(t->lane, engine_now(e), &e->effects);
+		target_effects(t, txn);
+	}
+	engine_hand_over(e, txn);
+}
+
 void engine_schedule(struct engine *e)
 {
 	struct lane_now now = engine_now(e);
 	int64_t next = INT64_MAX;
 	struct target *t;
 
+	careful_turn(e);
 	for (size_t i = 0; (t = next_target(e, &i));) {
 		int64_t due = lane_next(t->lane, now);
 
@@ -163,24 +182,6 @@ void engine_on_timer(void *arg)
 	engine_schedule(e);
 }
 
-/* Gives the one permit to the next lane that still goes carefully. */
-static void careful_turn(struct engine *e)
-{
-	struct txn *txn;
-	struct target *t;
-
-	if (e->careful || !e->unclean || !e->started)
-		return;
-	txn = txn_new();
-	for (size_t i = 0; !e->careful && (t = next_target(e, &i));) {
-		if (!t->ready || !lane_is_careful(t->lane))
-			continue;
-		lane_permit(t->lane, engine_now(e), &e->effects);
-		target_effects(t, txn);
-	}
-	engine_hand_over(e, txn);
-}
-
 static void check_drained(struct engine *e)
 {
 	if (!e->drained || e->calls.open || e->durable != e->submitted)
@@ -209,16 +210,6 @@ static void count_changes(struct engine *e, const struct txn *t)
 	}
 }
 
-static void tell_begun(struct engine *e, const struct txn *t)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		const struct change *c = &t->changes[i];
-
-		if (c->begins)
-			target_recall_stored(e, c->row.duty.target, c->row.seq);
-	}
-}
-
 static void begin_rows(struct engine *e, const struct txn *t)
 {
 	for (size_t i = 0; i < t->n && !e->ending; i++) {
@@ -238,7 +229,6 @@ static void txns_done(struct engine *e, struct txn *txns)
 			e->durable = t->number;
 			count_changes(e, t);
 			begin_rows(e, t);
-			tell_begun(e, t);
 		}
 		if (t->done)
 			t->done(t, t->arg);
@@ -263,7 +253,6 @@ static void on_durable(struct txn *txns, struct batch *batch, void *arg)
 		}
 		engine_hand_over(e, txn);
 		engine_schedule(e);
-		careful_turn(e);
 	}
 	batch_clear(batch);
 	check_drained(e);
@@ -346,7 +335,6 @@ void engine_on_housekeeping(void *arg)
 	d->engine = e;
 	write_cursors(e);
 	engine_ask(e, take_damage, took_damage, d);
-	careful_turn(e);
 	loop_timer_set(e->housekeeping, HOUSEKEEPING_MS);
 }
 
@@ -423,7 +411,6 @@ void engine_ready(struct engine *e, const char *name, bool ready)
 	target_cursor(t, txn);
 	engine_hand_over(e, txn);
 	target_read(t);
-	careful_turn(e);
 	engine_schedule(e);
 }
 

@@ -36,12 +36,14 @@ struct target {
 	struct path order_path; /* with ORDER_PATH */
 };
 
-struct start { /* a delivery that is to be called, from the loop */
-	struct start *next;
+struct start {                       /* a delivery that is to be called, from the loop */
+	struct start *next;          /* of those whose turn it is */
+	struct start *older, *newer; /* of all */
 	struct target *target;
 	struct delivery delivery;
 	struct event *event; /* NULL while it is being read */
 	bool cancel;         /* its deadline is over: cancel(), not deliver() */
+	bool stale;          /* the lane has taken it back */
 };
 
 struct engine {
@@ -59,6 +61,7 @@ struct engine {
 	struct lane_effects effects; /* scratch of one input into a lane */
 	struct loop_timer *timer;    /* the lanes' next moment */
 	struct loop_timer *housekeeping;
+	struct start *pending; /* all that have not begun, newest first */
 	struct start *starts, **starts_end;
 	bool starting; /* a turn to run `starts` was asked for */
 	uint64_t last_seq, submitted, durable;
@@ -91,7 +94,7 @@ void engine_hand_over(struct engine *e, struct txn *t);
 
 struct lane_now engine_now(struct engine *e);
 struct target *engine_target(struct engine *e, const char *name); /* or NULL */
-/* Set the timer for whatever is due next. */
+/* Give the permit of a careful start, and set the timer for whatever is due next. */
 void engine_schedule(struct engine *e);
 /* A call has ended: somebody may wait for that. */
 void engine_call_ended(struct engine *e, const struct target *t, uint64_t seq);

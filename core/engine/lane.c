@@ -503,17 +503,17 @@ void lane_permit(struct lane *l, struct lane_now now, struct lane_effects *out)
 		go_on(l, now, out);
 }
 
-void lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
+bool lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
 	       struct lane_effects *out)
 {
 	struct lane_entry *e = lane_find(l, seq);
 
-	lane_forget(l, seq);
 	if (!e)
-		return;
+		return false;
 	lane_end_dropped(l, e, why, now, out);
 	breaker_probe_over(&l->breaker, &l->settings.retry, seq, false, now);
 	go_on(l, now, out);
+	return true;
 }
 
 void lane_forget(struct lane *l, uint64_t seq)

@@ -105,9 +105,8 @@ void lane_careful(struct lane *l, uint64_t last);
 bool lane_is_careful(const struct lane *l);
 void lane_permit(struct lane *l, struct lane_now now, struct lane_effects *out);
 
-/* An operator's word on a live row; for a dead one the lane only forgets that it had yet to
- * tell of it. */
-void lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
+/* An operator's word; false if nothing of that event is live here. */
+bool lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
 	       struct lane_effects *out);
 /* The row of a dead letter is about to change without the lane: it is not written again. */
 void lane_forget(struct lane *l, uint64_t seq);

@@ -179,32 +179,22 @@ void engine_redrive(struct engine *e, uint64_t seq, uint32_t target, bool force,
 	engine_ask(e, read_word, redrive_read, w);
 }
 
-/* A live delivery is the lane's; one that is dead, or whose target is gone, is only a row. */
-static void drop_live(struct word *w, struct txn *t)
+/* A live delivery is the lane's, with or without a row. */
+static bool drop_live(struct word *w, struct txn *t)
 {
 	struct target *target = target_of(w);
 
-	lane_drop(target->lane, w->seq, w->why, engine_now(w->engine), &w->engine->effects);
+	if (!target ||
+	    !lane_drop(target->lane, w->seq, w->why, engine_now(w->engine), &w->engine->effects))
+		return false;
 	target_effects(target, t);
 	target_cursor(target, t);
+	return true;
 }
 
-static void drop_row(struct word *w, struct txn *t)
+/* One that is dead, or whose target or event is gone, is only a row. */
+static bool drop_row(struct word *w, struct txn *t)
 {
-	if (target_of(w))
-		lane_forget(target_of(w)->lane, w->seq);
-	free(w->row.why);
-	w->row.why = mem_text(w->why);
-	w->row.state = DELIVERY_DROPPED;
-	w->row.ended_at = w->engine->options.world->wall(w->engine->options.world);
-	txn_row(t, &w->row);
-}
-
-static void drop_read(void *arg)
-{
-	struct word *w = arg;
-	struct txn *t;
-
 	if (!w->has_row)
 		err_set(&w->problem,
 			"there is no delivery of event %llu that waits or is dead for that target",
@@ -212,16 +202,32 @@ static void drop_read(void *arg)
 	else if (delivery_ended(w->row.state) && w->row.state != DELIVERY_DEAD)
 		err_set(&w->problem, "the delivery of event %llu has ended: %s",
 			(unsigned long long)w->seq, delivery_state_name(w->row.state));
-	if (*w->problem.text) {
+	else if (w->row.state != DELIVERY_DEAD && w->has_event && target_of(w))
+		err_set(&w->problem,
+			"the delivery of event %llu is just beginning or ending: look again",
+			(unsigned long long)w->seq);
+	if (*w->problem.text)
+		return false;
+	if (target_of(w))
+		lane_forget(target_of(w)->lane, w->seq);
+	free(w->row.why);
+	w->row.why = mem_text(w->why);
+	w->row.state = DELIVERY_DROPPED;
+	w->row.ended_at = w->engine->options.world->wall(w->engine->options.world);
+	txn_row(t, &w->row);
+	return true;
+}
+
+static void drop_read(void *arg)
+{
+	struct word *w = arg;
+	struct txn *t = txn_new();
+
+	if (!drop_live(w, t) && !drop_row(w, t)) {
+		txn_free(t);
 		finish_word(w);
 		return;
 	}
-	t = txn_new();
-	if (w->row.state != DELIVERY_DEAD && target_of(w))
-		drop_live(w, t);
-	else
-		drop_row(w, t);
-	w->row.state = DELIVERY_DROPPED;
 	t->done = durable_word;
 	t->arg = w;
 	engine_submit(w->engine, t);

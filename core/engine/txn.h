@@ -25,7 +25,6 @@ struct change {
 	struct event *event;
 	bool duplicate; /* EMIT, afterwards: known already */
 	bool begin;     /* ROW: hand it to its lane once it is durable */
-	bool begins;    /* ROW: of another lane, which is told once it is durable */
 	uint32_t instance, target;
 	char *key, *value;
 	struct delivery row;
