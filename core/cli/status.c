@@ -1,26 +1,13 @@
 #include "cli/status.h"
 
-#include "base/mem.h"
 #include "base/units.h"
+#include "cli/jsonline.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char *const kinds[] = {"source", "action", "sink", "secrets"};
-
-static void add_line(struct buf *out, json_t *object)
-{
-	char *text = json_dumps(object, JSON_COMPACT);
-
-	if (text) {
-		buf_text_add(out, text);
-		buf_char(out, '\n');
-	}
-	free(text);
-	json_decref(object);
-}
 
 static void add_lane(struct service *s, const char *name, json_t *o)
 {
@@ -57,7 +44,7 @@ static void add_instance(const struct instance_config *section, const char *prob
 		json_object_set_new(o, "silent_ms", json_integer(silent_ms));
 	else
 		add_lane(l->service, section->name, o);
-	add_line(l->out, o);
+	jsonline_add(l->out, o);
 }
 
 static void add_address(json_t *daemon, const char *key, const struct http_server *server,
@@ -96,7 +83,7 @@ void status_lines(struct service *s, struct buf *out)
 {
 	struct listing l = {s, out};
 
-	add_line(out, json_pack("{so}", "daemon", daemon_json(s)));
+	jsonline_add(out, json_pack("{so}", "daemon", daemon_json(s)));
 	if (s->runtime)
 		runtime_each(s->runtime, add_instance, &l);
 }

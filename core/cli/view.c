@@ -1,39 +1,14 @@
 #include "cli/view.h"
 
-#include "base/mem.h"
-#include "base/units.h"
+#include "cli/jsonline.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Pages look at so many rows at most, so that a search for a rare event cannot hold the
  * journal thread. */
 #define LOOK_AT_MOST 5000
-
-static void add_line(struct buf *out, json_t *object)
-{
-	char *text = json_dumps(object, JSON_COMPACT);
-
-	if (text) {
-		buf_text_add(out, text);
-		buf_char(out, '\n');
-	}
-	free(text);
-	json_decref(object);
-}
-
-static json_t *time_json(int64_t ms)
-{
-	char text[32];
-
-	return ms ? json_string(units_time_text(ms, text)) : json_null();
-}
-
-static json_t *text_json(const char *text)
-{
-	return text ? json_string(text) : json_null();
-}
+#define MOST_TARGETS 1000 /* with a dead letter of the same event */
 
 static const char *target_name(const struct names *names, uint32_t target)
 {
@@ -43,8 +18,9 @@ static const char *target_name(const struct names *names, uint32_t target)
 static json_t *event_head(const struct event *ev)
 {
 	return json_pack("{sI so ss so ss ss ss}", "seq", (json_int_t)ev->seq, "at",
-			 time_json(ev->at), "type", ev->type, "subject", text_json(ev->subject),
-			 "source", ev->source, "id", ev->id, "instance", ev->instance);
+			 jsonline_time(ev->at), "type", ev->type, "subject",
+			 jsonline_text(ev->subject), "source", ev->source, "id", ev->id, "instance",
+			 ev->instance);
 }
 
 static json_t *event_object(const struct event *ev)
@@ -65,10 +41,10 @@ static json_t *delivery_json(const struct names *names, const struct delivery *d
 		"{ss ss ss sI sb so so}", "target", target_name(names, d->duty.target), "rule",
 		d->duty.rule ? names_text(names, d->duty.rule) : "", "state",
 		delivery_state_name(d->state), "attempts", (json_int_t)d->attempt, "unknown",
-		(int)d->unknown, "why", text_json(d->why), "ended", time_json(d->ended_at));
+		(int)d->unknown, "why", jsonline_text(d->why), "ended", jsonline_time(d->ended_at));
 
 	if (d->state == DELIVERY_HELD || d->state == DELIVERY_RETRY)
-		json_object_set_new(o, "due", time_json(d->due));
+		json_object_set_new(o, "due", jsonline_time(d->due));
 	if (d->held)
 		json_object_set_new(o, "held", json_string(d->held));
 	if (d->by)
@@ -189,7 +165,7 @@ static bool add_event(const struct journal_event *row, void *arg)
 	json_object_set_new(head, "deliveries", count_states(list));
 	json_object_set_new(head, "refused", json_boolean(row->refused));
 	json_decref(list);
-	add_line(page->out, head);
+	jsonline_add(page->out, head);
 	return ++page->lines < page->query->limit;
 }
 
@@ -252,14 +228,14 @@ bool view_event(struct journal *j, const struct names *names, uint64_t seq, stru
 	decided = row.decided ? json_loads(row.decided, 0, NULL) : NULL;
 	journal_effects(j, seq, add_effect, effects, err);
 	o = json_pack("{sI so so so so so so so si so sI sb}", "seq", (json_int_t)seq, "at",
-		      time_json(row.event->at), "event", event_object(row.event), "decided",
+		      jsonline_time(row.event->at), "event", event_object(row.event), "decided",
 		      decided ? decided : json_array(), "deliveries", list ? list : json_array(),
 		      "cause", cause_json(j, row.event->cause), "caused_by",
-		      text_json(row.event->caused_by), "effects", effects, "seen_again",
-		      (int)row.seen, "seen_at", time_json(row.seen_at), "generation",
+		      jsonline_text(row.event->caused_by), "effects", effects, "seen_again",
+		      (int)row.seen, "seen_at", jsonline_time(row.seen_at), "generation",
 		      (json_int_t)row.generation, "refused", (int)row.refused);
 	journal_event_clear(&row);
-	add_line(out, o);
+	jsonline_add(out, o);
 	return true;
 }
 
@@ -267,7 +243,7 @@ struct letters {
 	struct journal *journal;
 	const struct names *names;
 	struct buf *out;
-	size_t lines;
+	size_t lines, limit;
 	uint64_t last;
 };
 
@@ -282,7 +258,7 @@ static json_t *letter_json(struct journal *j, const struct names *names, const s
 	json_object_set_new(o, "seq", json_integer((json_int_t)d->seq));
 	if (journal_event(j, d->seq, &row, NULL) == JOURNAL_OK) {
 		json_object_set_new(o, "type", json_string(row.event->type));
-		json_object_set_new(o, "subject", text_json(row.event->subject));
+		json_object_set_new(o, "subject", jsonline_text(row.event->subject));
 		json_object_set_new(o, "event", event_object(row.event));
 		journal_event_clear(&row);
 	}
@@ -292,11 +268,15 @@ static json_t *letter_json(struct journal *j, const struct names *names, const s
 static bool add_letter(const struct delivery *d, void *arg)
 {
 	struct letters *letters = arg;
-	json_t *o = letter_json(letters->journal, letters->names, d);
+	json_t *o;
 
+	/* A page ends between two events, because the next one starts after one. */
+	if (letters->lines >= letters->limit && d->seq != letters->last)
+		return false;
+	o = letter_json(letters->journal, letters->names, d);
 	json_object_del(o, "event");
 	json_object_del(o, "trail");
-	add_line(letters->out, o);
+	jsonline_add(letters->out, o);
 	letters->last = d->seq;
 	letters->lines++;
 	return true;
@@ -305,9 +285,9 @@ static bool add_letter(const struct delivery *d, void *arg)
 bool view_dead(struct journal *j, const struct names *names, uint32_t target, uint64_t after,
 	       size_t limit, struct buf *out, uint64_t *next, struct err *err)
 {
-	struct letters letters = {j, names, out, 0, 0};
+	struct letters letters = {j, names, out, 0, limit, 0};
 	enum journal_status status =
-		journal_dead(j, target, after, limit, add_letter, &letters, err);
+		journal_dead(j, target, after, limit + MOST_TARGETS, add_letter, &letters, err);
 
 	*next = letters.lines >= limit ? letters.last : 0;
 	return status == JOURNAL_OK || status == JOURNAL_ABSENT;
@@ -326,7 +306,7 @@ bool view_letter(struct journal *j, const struct names *names, uint64_t seq, uin
 	}
 	dead = d.state == DELIVERY_DEAD;
 	if (dead)
-		add_line(out, letter_json(j, names, &d));
+		jsonline_add(out, letter_json(j, names, &d));
 	else
 		err_set(err, "the delivery %llu/%s is not dead: it is %s", (unsigned long long)seq,
 			target_name(names, target), delivery_state_name(d.state));
