@@ -322,6 +322,8 @@ static void loaded(void *arg)
 
 	i->saved = l->saved;
 	i->saved_bytes = l->bytes;
+	i->host.state_lost = !l->saved.count &&
+			     engine_stats(instance_options(i)->engine).damaged != NULL;
 	if (*l->err.text)
 		log_error("%s: saved state: %s", i->host.instance, l->err.text);
 	free(l);

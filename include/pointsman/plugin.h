@@ -184,6 +184,8 @@ struct pm_host {
 	uint32_t abi_minor;
 	const char *instance; /* the section's name, e.g. "ops-slack" */
 	void *self;           /* yours: set it in create(), free it in destroy() */
+	bool state_lost;      /* what you had saved was lost with a damaged journal: begin at
+	                         the oldest point there is and say that repeats will come */
 
 	/* Configuration, host keys (`timeout`, ..) included.  Constant from create() to
 	 * destroy(), secrets apart.  An undeclared key is a bug: "" / 0, and a log. */

@@ -190,6 +190,12 @@ static bool create(struct pm_host *h)
 
 	h->self = r;
 	valid_start(h->str(h, "start"), &r->start, &r->start_at);
+	if (h->state_lost && r->start != START_HORIZON) {
+		h->log(h, PM_WARN,
+		       "its places in the stream were lost with the journal: reading "
+		       "from the oldest record on, so repeats will come");
+		r->start = START_HORIZON;
+	}
 	load_state(h);
 	return true;
 }
