@@ -370,8 +370,7 @@ static void forget_events(struct target *t, const struct lane_effects *effects)
 	}
 }
 
-/* An effect may bring about another input into a lane, so the list is taken first; its
- * memory goes back for the next. */
+/* An effect may bring about another input into a lane, so the list is taken first. */
 void target_effects(struct target *t, struct txn *txn)
 {
 	struct engine *e = t->engine;
@@ -382,8 +381,4 @@ void target_effects(struct target *t, struct txn *txn)
 		do_effect(t, &effects, i, txn);
 	forget_events(t, &effects);
 	lane_effects_clear(&effects);
-	if (e->effects.list)
-		free(effects.list);
-	else
-		e->effects = effects;
 }

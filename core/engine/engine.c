@@ -258,6 +258,18 @@ static void on_durable(struct txn *txns, struct batch *batch, void *arg)
 	check_drained(e);
 }
 
+/* On a full disk lanes only finish what they began. */
+static void on_full(bool full, void *arg)
+{
+	struct engine *e = arg;
+	struct target *t;
+
+	for (size_t i = 0; (t = next_target(e, &i));)
+		lane_rest(t->lane, full);
+	if (!e->ending)
+		engine_schedule(e);
+}
+
 static void on_failed(const char *why, void *arg)
 {
 	struct engine *e = arg;
@@ -346,6 +358,7 @@ void engine_start(struct engine *e)
 		.journal = e->journal,
 		.sequencer = e->sequencer,
 		.durable = on_durable,
+		.full = on_full,
 		.failed = on_failed,
 		.arg = e,
 	};

@@ -27,6 +27,7 @@ struct task {
 	struct txn *txns; /* of a batch, linked by letter.next */
 	struct batch batch;
 	char *failure;
+	enum { NO_NEWS, IS_FULL, HAS_ROOM } room;
 };
 
 struct journal_thread {
@@ -98,12 +99,22 @@ static void pause_ms(int64_t ms)
 		;
 }
 
+static void report_room(struct journal_thread *t, bool full)
+{
+	struct task *task = mem_new(struct task);
+
+	task->room = full ? IS_FULL : HAS_ROOM;
+	mailbox_send(t->out, &task->letter);
+}
+
 /* Intake has stopped by now; what is in hand finishes what was begun, so the reserve is for
  * it. */
 static bool make_room(struct journal_thread *t, const char *why)
 {
-	if (!atomic_exchange(&t->full, true))
+	if (!atomic_exchange(&t->full, true)) {
 		log_error("%s; intake stops, the same batch is tried again every second", why);
+		report_room(t, true);
+	}
 	if (!t->reserve_spent) {
 		t->reserve_spent = true;
 		if (journal_spend_reserve(t->options.journal))
@@ -117,8 +128,10 @@ static bool make_room(struct journal_thread *t, const char *why)
 
 static void not_full(struct journal_thread *t)
 {
-	if (atomic_exchange(&t->full, false))
+	if (atomic_exchange(&t->full, false)) {
 		log_info("the journal has room again");
+		report_room(t, false);
+	}
 	t->reserve_spent = false;
 }
 
@@ -257,6 +270,8 @@ static void deliver(struct journal_thread *t, struct task *task)
 {
 	if (task->failure)
 		t->options.failed(task->failure, t->options.arg);
+	else if (task->room)
+		t->options.full(task->room == IS_FULL, t->options.arg);
 	else if (task->job)
 		task->done(task->arg);
 	else

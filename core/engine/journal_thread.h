@@ -24,6 +24,8 @@ struct journal_thread_options {
 	struct sequencer *sequencer;
 	/* On the loop: a batch is durable.  Both belong to the callee. */
 	void (*durable)(struct txn *txns, struct batch *batch, void *arg);
+	/* On the loop: the disk is full, or is no longer. */
+	void (*full)(bool full, void *arg);
 	/* On the loop: nothing can be written any more. */
 	void (*failed)(const char *why, void *arg);
 	void *arg;

@@ -55,7 +55,7 @@ static void settle_care(struct lane *l, struct lane_now now)
 {
 	bool all_known = l->reached >= l->careful_last || !lane_wants(l);
 
-	if (!l->careful || l->careful_call || l->paused)
+	if (!l->careful || l->careful_call || l->paused || l->resting)
 		return;
 	if (!l->careful_left || (all_known && !lane_has_turn(l, now)))
 		l->careful = false;
@@ -407,7 +407,7 @@ static int64_t least(int64_t a, int64_t b)
 
 static int64_t next_start(const struct lane *l)
 {
-	if (l->careful || lane_in_hand(l) >= l->settings.concurrency)
+	if (l->careful || l->resting || lane_in_hand(l) >= l->settings.concurrency)
 		return INT64_MAX;
 	if (l->breaker.open && l->breaker.probe)
 		return INT64_MAX;
@@ -481,6 +481,11 @@ void lane_pause(struct lane *l, bool paused, struct lane_now now, struct lane_ef
 	else
 		ring(l, now, out);
 	go_on(l, now, out);
+}
+
+void lane_rest(struct lane *l, bool resting)
+{
+	l->resting = resting;
 }
 
 void lane_careful(struct lane *l, uint64_t last)

@@ -98,6 +98,9 @@ int64_t lane_next(const struct lane *l, struct lane_now now);
 /* The target is not ready (waits for a secret, is being replaced): start nothing.  What is
  * in a call is forgotten and comes again when it is ready. */
 void lane_pause(struct lane *l, bool paused, struct lane_now now, struct lane_effects *out);
+/* The journal has no room: what was begun goes on and may end, looks included, but nothing
+ * is begun. */
+void lane_rest(struct lane *l, bool resting);
 /* After an unclean stop, before anything is offered or recalled; `last`: the last event of
  * that time.  What may have been in flight goes one at a time, `permit` says when; its row is
  * written as in a call before it is, and one that is found so has died once more. */

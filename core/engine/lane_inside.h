@@ -47,7 +47,7 @@ struct lane {
 	size_t bare, rows;
 	uint32_t called, held; /* a look under way counts as called */
 	uint64_t reached;
-	bool paused, careful;
+	bool paused, resting, careful;
 	uint64_t careful_last;
 	uint32_t careful_left; /* starts */
 	bool careful_call;     /* one is under way */

@@ -156,7 +156,8 @@ static void refill(struct lane *l, struct lane_now now)
 
 static bool has_place(const struct lane *l, struct lane_now now)
 {
-	return lane_in_hand(l) < l->settings.concurrency && breaker_allows(&l->breaker, now);
+	return !l->resting && lane_in_hand(l) < l->settings.concurrency &&
+	       breaker_allows(&l->breaker, now);
 }
 
 /* Entries that were overtaken by an older one of their chain leave the heap here; they are

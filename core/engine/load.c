@@ -205,7 +205,6 @@ void engine_unload(struct engine *e)
 	free(e->rules);
 	free(e->by_number);
 	lane_effects_clear(&e->effects);
-	free(e->effects.list);
 	loop_timer_free(e->timer);
 	loop_timer_free(e->housekeeping);
 	loop_timer_free(e->drain_timer);

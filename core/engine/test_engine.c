@@ -335,6 +335,21 @@ static void a_target_that_goes_away_gets_its_deliveries_again(void **state)
 	assert_string_equal(b->a.keys[0], b->a.keys[1]);
 }
 
+static void a_call_taken_back_before_it_began_is_not_made(void **state)
+{
+	(void)state;
+	b = bench_new("", TO_A);
+	engine_ready(b->engine, "a", false);
+	bench_event(b, "t.x", NULL);
+	bench_wait(b, 20);
+	engine_ready(b->engine, "a", true);
+	engine_ready(b->engine, "a", false);
+	engine_ready(b->engine, "a", true);
+	BENCH_UNTIL(b, b->a.calls == 1);
+	bench_wait(b, 20);
+	assert_int_equal(b->a.calls, 1);
+}
+
 static void what_is_emitted_in_a_call_has_ids_that_a_retry_repeats(void **state)
 {
 	struct buf first = {0}, second = {0}, again = {0};
@@ -638,6 +653,31 @@ static void disk_full_tries_again_until_it_fits(void **state)
 	disk_remove();
 }
 
+static void disk_full_lets_lanes_finish_and_begin_nothing(void **state)
+{
+	uint64_t first;
+	const char *why;
+
+	(void)state;
+	b = bench_on_testdisk();
+	first = bench_event(b, "t.x", "s");
+	bench_event(b, "t.x", "s");
+	BENCH_UNTIL(b, b->a.calls == 1);
+	disk_stay_full(true);
+	bench_event_lost(b, "u.x");
+	BENCH_UNTIL(b, !engine_has_room(b->engine, &why));
+	bench_wait(b, 20);
+	bench_finish(b, b->a.number, LANE_OK, false);
+	bench_wait(b, 100);
+	assert_int_equal(b->a.calls, 1);
+	disk_stay_full(false);
+	BENCH_UNTIL(b, b->a.calls == 2);
+	assert_int_equal(bench_row(b, first, "a").state, DELIVERY_DONE);
+	bench_free(b);
+	b = NULL;
+	disk_remove();
+}
+
 static void an_error_of_the_disk_ends_with_74_and_answers_nobody(void **state)
 {
 	(void)state;
@@ -712,6 +752,7 @@ int main(void)
 		FACT(order_holds_for_one_subject_and_not_across_subjects),
 		FACT(a_backlog_is_read_from_the_journal_in_order),
 		FACT(a_target_that_goes_away_gets_its_deliveries_again),
+		FACT(a_call_taken_back_before_it_began_is_not_made),
 		FACT(what_is_emitted_in_a_call_has_ids_that_a_retry_repeats),
 		FACT(ids_of_emitted_events_go_on_after_a_hold),
 		FACT(what_a_call_emits_is_routed_with_its_cause),
@@ -727,6 +768,7 @@ int main(void)
 		FACT(a_drain_ends_when_its_time_is_over),
 		FACT(intake_stops_below_min_free_and_tells_when_there_is_room),
 		FACT(disk_full_tries_again_until_it_fits),
+		FACT(disk_full_lets_lanes_finish_and_begin_nothing),
 		FACT(an_error_of_the_disk_ends_with_74_and_answers_nobody),
 		FACT(the_process_that_holds_the_directory_is_named),
 		FACT(a_lane_begins_where_its_rows_and_cursor_stand),

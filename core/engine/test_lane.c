@@ -441,6 +441,25 @@ static void a_target_that_goes_away_gives_back_what_it_had(void **state)
 	assert_true(rig_has(r, LANE_CANCEL, 2));
 }
 
+static void a_lane_at_rest_goes_on_with_what_it_began(void **state)
+{
+	struct rig *r = *state;
+
+	rig_offer(r, 1, 0);
+	rig_hold(r, 1, 1000, "job");
+	rig_offer(r, 2, 0);
+	lane_rest(r->lane, true);
+	rig_offer(r, 3, 0);
+	rig_again(r, 2);
+	rig_pass(r, 5000);
+	assert_string_equal(rig_calls(r), "1 2 1 ");
+	rig_ok(r, 1);
+	assert_int_equal(rig_state(r, 1), DELIVERY_DONE);
+	lane_rest(r->lane, false);
+	rig_pass(r, 0);
+	assert_string_equal(rig_calls(r), "1 2 1 2 3 ");
+}
+
 static void a_dropped_delivery_lets_the_next_pass(void **state)
 {
 	struct rig *r = *state;
@@ -501,6 +520,7 @@ int main(void)
 		FACT(the_lane_stops_reading_at_10000_rows),
 		FACT(a_restart_goes_on_where_the_rows_stand),
 		FACT(a_target_that_goes_away_gives_back_what_it_had),
+		FACT(a_lane_at_rest_goes_on_with_what_it_began),
 		FACT(a_dropped_delivery_lets_the_next_pass),
 		FACT(what_is_unknown_changes_nothing),
 	};
