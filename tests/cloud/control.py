@@ -79,7 +79,8 @@ class Journal:
             body = {"body64": base64.b64encode(request.body).decode()}
         entry = {"n": len(self.entries) + 1, "at": time.time(), "service": service.name,
                  "operation": operation, "method": request.method, "target": request.target,
-                 "headers": list(request.headers.items()), **body, "status": None, "answer": ""}
+                 "headers": list(request.headers.items()), **body, "status": None, "code": "",
+                 "answer": ""}
         self.entries.append(entry)
         return entry
 

@@ -18,7 +18,7 @@ from .slack import Slack
 from .sqs import SQS
 from .ssm import SSM
 from .streams import Streams
-from .sts import STS
+from .sts import STS, Machine
 from .wire import Refusal, Request
 
 
@@ -30,7 +30,8 @@ class Cloud:
         self.control = Control(self)
         # S3 comes last: with path style any path may be a bucket's.
         self.services = [kind(self) for kind in (DynamoDB, Streams, SQS, CodeBuild, CloudFront,
-                                                 SSM, STS, GitHub, Slack, Sink, Jobs, S3)]
+                                                 SSM, STS, Machine,
+                                                 GitHub, Slack, Sink, Jobs, S3)]
 
     def service(self, name):
         return next((s for s in self.services if s.name == name), None)
@@ -95,6 +96,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def conclude(self, entry, answer):
         entry["status"] = answer.status
+        entry["code"] = answer.code
         entry["answer"] = answer.body.decode("utf-8", "replace")
         self.send(answer)
 
@@ -154,6 +156,7 @@ def work(cloud, service, request):
             answer = service.answer(request)
         except Refusal as refusal:
             answer = service.refuse(request, refusal)
+            answer.code = refusal.code
         cloud.changed.notify_all()
     answer.headers.setdefault("x-amzn-RequestId", "0" * 8)
     return answer

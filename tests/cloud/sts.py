@@ -2,6 +2,7 @@
 credentials are found: the container endpoint at /_container/ and IMDSv2 at /latest/."""
 
 import hashlib
+import itertools
 import json
 import time
 
@@ -9,10 +10,12 @@ from .wire import Answer, Refusal, Service, document, element, stamp
 
 NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 TOKEN = "imds-token"
+NUMBERS = itertools.count(1)
 
 
-def credentials(key_id, seconds):
+def credentials(prefix, seconds):
     """The secret belongs to the key id, so that a judge can find it: see secret_of()."""
+    key_id = f"{prefix}{next(NUMBERS):08d}"
     return {"AccessKeyId": key_id, "SecretAccessKey": secret_of(key_id),
             "SessionToken": "session-of-" + key_id, "Expiration": stamp(time.time() + seconds)}
 
@@ -28,30 +31,20 @@ class STS(Service):
     def __init__(self, cloud):
         super().__init__(cloud)
         self.seconds = 3600
-        self.made = 0
 
     def claims(self, request):
-        return (request.body.startswith((b"Action=AssumeRole", b"Version=2011-06-15"))
-                or request.path.startswith(("/_container/", "/latest/")))
+        return request.body.startswith((b"Action=AssumeRole", b"Version=2011-06-15"))
 
     def operation(self, request):
-        return request.form().get("Action", "") if request.body else request.path
+        return request.form().get("Action", "")
 
     def answer(self, request):
-        self.made += 1
-        if request.path.startswith("/_container/"):
-            return self.container(request)
-        if request.path.startswith("/latest/"):
-            return self.imds(request)
         form = request.form()
         if form["Action"] == "AssumeRole" and not request.scope():
             raise Refusal(403, "MissingAuthenticationToken", "the request is not signed")
         if len(form.get("RoleSessionName", "")) < 2:
             raise Refusal(400, "ValidationError", "RoleSessionName is too short")
-        return self.assumed(form)
-
-    def assumed(self, form):
-        found = credentials(f"ASIAROLE{self.made:08d}", self.seconds)
+        found = credentials("ASIAROLE", self.seconds)
         result = element("Credentials", (element(k, v) for k, v in found.items()))
         user = element("AssumedRoleUser", [element("Arn", form["RoleArn"]),
                                            element("AssumedRoleId", "AROA:session")])
@@ -59,26 +52,6 @@ class STS(Service):
         return Answer(200, document(action + "Response",
                                     [element(action + "Result", [result, user])], NAMESPACE),
                       {"Content-Type": "text/xml"})
-
-    def container(self, request):
-        if request.headers.get("Authorization") != "container-token":
-            raise Refusal(403, "AccessDenied", "no container token")
-        return self.machine(f"ASIACONT{self.made:08d}")
-
-    def imds(self, request):
-        if request.path == "/latest/api/token" and request.method == "PUT":
-            return Answer(200, TOKEN)
-        if request.headers.get("X-aws-ec2-metadata-token") != TOKEN:
-            raise Refusal(401, "Unauthorized", "no token")
-        if request.path.endswith("/security-credentials/"):
-            return Answer(200, "site-role")
-        return self.machine(f"ASIAIMDS{self.made:08d}")
-
-    def machine(self, key_id):
-        found = credentials(key_id, self.seconds)
-        return Answer(200, json.dumps({"Code": "Success", "Type": "AWS-HMAC", **found,
-                                       "Token": found.pop("SessionToken")}),
-                      {"Content-Type": "application/json"})
 
     def refuse(self, request, refusal):
         error = element("Error", [element("Type", "Sender"), element("Code", refusal.code),
@@ -90,3 +63,47 @@ class STS(Service):
 
     def do_lifetime(self, seconds):
         self.seconds = seconds
+
+
+class Machine(Service):
+    """What a container or an instance asks of the machine it runs on."""
+
+    name = "machine"
+    signed = False
+
+    def claims(self, request):
+        return request.path.startswith(("/_container/", "/latest/"))
+
+    def operation(self, request):
+        return request.path
+
+    def answer(self, request):
+        if request.path.startswith("/_container/"):
+            return self.container(request)
+        return self.instance(request)
+
+    def container(self, request):
+        if request.headers.get("Authorization") != "container-token":
+            raise Refusal(403, "AccessDenied", "no container token")
+        return self.keys("ASIACONT")
+
+    def instance(self, request):
+        if request.path == "/latest/api/token" and request.method == "PUT":
+            return Answer(200, TOKEN)
+        if request.headers.get("X-aws-ec2-metadata-token") != TOKEN:
+            raise Refusal(401, "Unauthorized", "no token")
+        if request.path.endswith("/security-credentials/"):
+            return Answer(200, "site-role")
+        return self.keys("ASIAIMDS")
+
+    @staticmethod
+    def keys(prefix):
+        found = credentials(prefix, 3600)
+        found["Token"] = found.pop("SessionToken")
+        return Answer(200, json.dumps({"Code": "Success", "Type": "AWS-HMAC", **found}),
+                      {"Content-Type": "application/json"})
+
+    def refuse(self, request, refusal):
+        return Answer(refusal.status, json.dumps({"code": refusal.code,
+                                                  "message": refusal.message}),
+                      {"Content-Type": "application/json"})

@@ -48,6 +48,7 @@ class Answer:
         self.status = status
         self.body = body.encode() if isinstance(body, str) else body
         self.headers = headers or {}
+        self.code = ""  # of a refusal
 
 
 class Refusal(Exception):

@@ -14,7 +14,7 @@ table = items
 poll = 250ms
 relist = 1s
 start = %s
-""" + sink() + rule("all", "dynamodb.*", "out")
+""" + sink() + rule("all", "dynamodb.item.*", "out")
 
 
 class Base(unittest.TestCase):
@@ -41,6 +41,7 @@ class DynamoStreams(Base):
     def test_from_latest_only_new_ones_come(self):
         with self.flow("latest", items="ab") as flow:
             flow.start()
+            flow.until("a look", lambda: flow.cloud.seen("streams", "GetRecords"))
             flow.cloud.put_item("items", id="c")
             self.expect_subjects(flow, "c")
 

@@ -2,10 +2,8 @@
 
 import json
 import os
-import pathlib
 import shutil
 import socket
-import sqlite3
 import unittest
 
 from flow.flow import CLOUDEVENT, Flow
@@ -274,23 +272,22 @@ class DamagedJournal(unittest.TestCase):
             flow.receive(event(1))
             flow.until("delivery", lambda: flow.cloud.seen("sink"))
             flow.stop()
-            journal = max((flow.directory / "state").iterdir(), key=lambda p: p.stat().st_size)
-            damage(journal)
+            damage(flow.directory / "state" / "journal.db")
             flow.start(ready=False)
-            flow.until("the event", lambda: "pointsman.journal.damaged" in
-                       flow.cli("events", "list").stdout)
+            flow.expect_events("pointsman.journal.damaged")
+            self.assertEqual(503, flow.readiness()[0])
+            flow.cli("status", "--acknowledge")
+            flow.until("readiness", flow.is_ready)
             flow.receive(event(2))
             flow.until("delivery", lambda: len(flow.cloud.seen("sink")) >= 2)
 
 
 def damage(path):
-    """Overwrite most of the pages, but for the first."""
-    self_check = sqlite3.connect(path)
-    self_check.close()
+    """Overwrite all pages but the first."""
+    size = path.stat().st_size
     with open(path, "r+b") as file:
-        size = pathlib.Path(path).stat().st_size
         file.seek(4096)
-        file.write(os.urandom(max(size - 4096, 4096)))
+        file.write(os.urandom(size - 4096))
 
 
 if __name__ == "__main__":
