@@ -13,6 +13,7 @@
 
 struct dedupe {
 	struct journal *j;
+	const struct names *names;
 	int64_t age_ms, max_ids;
 	size_t run_ids;
 	struct runs *runs;
@@ -24,13 +25,23 @@ struct dedupe {
 	int64_t now; /* latest time of acceptance */
 };
 
+/* A section that was renamed is the same section; its rows may still have the name of old. */
+static const char *first_name(const struct dedupe *d, const char *instance)
+{
+	uint32_t number = names_find(d->names, NAME_INSTANCE, instance);
+
+	return number ? names_first(d->names, number) : instance;
+}
+
 /* A digest, because ids come from outside: who could make two of them collide could make
  * us take an event for a known one. */
-static void hash_id(const char *instance, const char *source, const char *id, uint64_t hash[2])
+static void hash_id(const struct dedupe *d, const char *instance, const char *source,
+		    const char *id, uint64_t hash[2])
 {
 	unsigned char digest[32];
 	struct buf b = {0};
 
+	instance = first_name(d, instance);
 	buf_add(&b, instance, strlen(instance) + 1);
 	buf_add(&b, source, strlen(source) + 1);
 	buf_text_add(&b, id);
@@ -99,7 +110,7 @@ static bool load_one(const struct journal_id *row, void *arg)
 	struct id id = {.seq = row->seq, .at = row->at};
 
 	if (is_remembered(row->type)) {
-		hash_id(row->instance, row->source, row->id, id.hash);
+		hash_id(d, row->instance, row->source, row->id, id.hash);
 		remember(d, &id, row->bytes);
 	}
 	return true;
@@ -121,11 +132,13 @@ enum journal_status dedupe_reload(struct dedupe *d, struct err *err)
 	return status;
 }
 
-struct dedupe *dedupe_load(struct journal *j, int64_t age_ms, int64_t max_ids, struct err *err)
+struct dedupe *dedupe_load(struct journal *j, const struct names *names, int64_t age_ms,
+			   int64_t max_ids, struct err *err)
 {
 	struct dedupe *d = mem_new(struct dedupe);
 
 	d->j = j;
+	d->names = names;
 	d->runs = runs_new();
 	dedupe_configure(d, age_ms, max_ids);
 	if (dedupe_reload(d, err) == JOURNAL_OK)
@@ -161,7 +174,7 @@ enum journal_status dedupe_find(struct dedupe *d, const struct event *ev, uint64
 
 	if (ev->at > d->now)
 		d->now = ev->at;
-	hash_id(ev->instance, ev->source, ev->id, hash);
+	hash_id(d, ev->instance, ev->source, ev->id, hash);
 	at = d->nslots ? d->slots[find_slot(d, hash)] : 0;
 	if (at)
 		found = d->recent[at - 1];
@@ -190,7 +203,7 @@ enum journal_status dedupe_add(struct dedupe *d, const struct event *ev, struct 
 
 	if (!is_remembered(ev->type))
 		return JOURNAL_OK;
-	hash_id(ev->instance, ev->source, ev->id, id.hash);
+	hash_id(d, ev->instance, ev->source, ev->id, id.hash);
 	remember(d, &id, event_size(ev));
 	return d->n >= d->run_ids || d->bytes >= RECENT_BYTES ? flush(d, err) : JOURNAL_OK;
 }

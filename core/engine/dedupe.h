@@ -13,10 +13,13 @@
 #define POINTSMAN_ENGINE_DEDUPE_H
 
 #include "engine/journal.h"
+#include "engine/names.h"
 
 struct dedupe;
 
-struct dedupe *dedupe_load(struct journal *j, int64_t age_ms, int64_t max_ids, struct err *err);
+/* `names`: by its first name an instance that was renamed is known. */
+struct dedupe *dedupe_load(struct journal *j, const struct names *names, int64_t age_ms,
+			   int64_t max_ids, struct err *err);
 void dedupe_free(struct dedupe *d);
 enum journal_status dedupe_reload(struct dedupe *d, struct err *err);
 void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids);

@@ -174,7 +174,7 @@ struct sequencer *sequencer_new(struct journal *j, const struct config *config, 
 	s->j = j;
 	s->names = names_load(j, err);
 	if (s->names)
-		s->dedupe = dedupe_load(j, config->dedupe_ms, config->dedupe_count, err);
+		s->dedupe = dedupe_load(j, s->names, config->dedupe_ms, config->dedupe_count, err);
 	if (!s->dedupe || journal_events(j, UINT64_MAX, true, 1, note_at, s, err) != JOURNAL_OK ||
 	    !sequencer_configure(s, config, err)) {
 		sequencer_free(s);

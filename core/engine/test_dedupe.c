@@ -22,7 +22,9 @@ struct fixture {
 	struct world world;
 	char directory[64];
 	struct journal *j;
+	struct names *names;
 	struct dedupe *d;
+	const char *instance; /* of the events to come */
 	struct err err;
 	int64_t now;
 	int64_t max;
@@ -54,10 +56,13 @@ static void restart(struct fixture *f)
 	struct journal_opened found;
 
 	dedupe_free(f->d);
+	names_free(f->names);
 	journal_close(f->j);
 	f->j = journal_open(&f->world, f->directory, &found, &f->err);
 	assert_non_null(f->j);
-	f->d = dedupe_load(f->j, AGE, f->max, &f->err);
+	f->names = names_load(f->j, &f->err);
+	assert_non_null(f->names);
+	f->d = dedupe_load(f->j, f->names, AGE, f->max, &f->err);
 	assert_non_null(f->d);
 }
 
@@ -70,6 +75,7 @@ static int set_up(void **state)
 	f->world = *world_real();
 	f->now = 100 * DAY;
 	f->max = 5000000;
+	f->instance = "i";
 	strcpy(f->directory, "/tmp/test-dedupe-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	restart(f);
@@ -81,6 +87,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	dedupe_free(f->d);
+	names_free(f->names);
 	journal_close(f->j);
 	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(f);
@@ -97,7 +104,7 @@ static struct event *numbered(struct fixture *f, uint64_t n, uint64_t seq)
 					    .id = id,
 					    .source = "s",
 					    .type = "t",
-					    .instance = "i",
+					    .instance = f->instance,
 					    .data = "{}",
 					    .data_len = 2});
 }
@@ -395,6 +402,36 @@ static void a_number_stays_with_a_section_that_is_renamed(void **state)
 	names_free(n);
 }
 
+static void rename_instance(struct fixture *f, const char *was, const char *name)
+{
+	ok(f, journal_begin(f->j, &f->err));
+	assert_true(names_number(f->names, f->j, NAME_INSTANCE, name, was, &f->err));
+	ok(f, journal_commit(f->j, &f->err));
+	f->instance = name;
+}
+
+/* DESIGN §4.1, names: an id that the old name brought is known of the new one. */
+static void an_id_stays_known_when_its_source_is_renamed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->max = 800; /* so that some are in a run */
+	restart(f);
+	rename_instance(f, NULL, "i");
+	accept(f, 1, 150);
+	rename_instance(f, "i", "k");
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(find(f, 1), 1);
+		assert_int_equal(find(f, 150), 150);
+		restart(f);
+	}
+	accept(f, 151, 151);
+	restart(f);
+	assert_int_equal(find(f, 151), 151);
+	f->instance = "other";
+	assert_int_equal(find(f, 1), 0);
+}
+
 static void a_name_of_a_batch_that_failed_is_forgotten(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +478,7 @@ int main(void)
 		TEST(firings_need_no_memory),
 		TEST(two_hundred_thousand_ids_are_kept_apart),
 		TEST(a_number_stays_with_a_section_that_is_renamed),
+		TEST(an_id_stays_known_when_its_source_is_renamed),
 		TEST(a_name_of_a_batch_that_failed_is_forgotten),
 		TEST(more_sections_than_there_are_numbers_are_refused),
 	};
