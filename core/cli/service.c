@@ -23,6 +23,7 @@ struct request {
 	struct buf out;
 	struct err err;
 	uint64_t next;
+	uint32_t target;
 	int status;
 };
 
@@ -145,36 +146,54 @@ static void on_answer(const char *problem, void *arg)
 	loop_soon(r->service->loop, end_later, r);
 }
 
-static bool operator_target(struct request *r, uint32_t *target)
+static void find_target(struct journal *j, struct sequencer *s, void *arg)
 {
-	const char *name = text(r, "target");
+	struct request *r = arg;
 
-	if (!name) {
+	(void)j;
+	settle(r, target_number(r, s, &r->target));
+}
+
+static void retry_found(void *arg)
+{
+	struct request *r = arg;
+
+	if (*r->err.text)
+		end(r);
+	else
+		engine_redrive(r->service->engine, number(r, "seq"), r->target, flag(r, "force"),
+			       on_answer, r);
+}
+
+static void drop_found(void *arg)
+{
+	struct request *r = arg;
+	const char *why = text(r, "why");
+
+	if (*r->err.text)
+		end(r);
+	else
+		engine_drop(r->service->engine, number(r, "seq"), r->target,
+			    why ? why : "dropped by an operator", on_answer, r);
+}
+
+/* Dead letters may be of a target that the configuration has no more: the journal knows it. */
+static void act(struct request *r, void (*found)(void *arg))
+{
+	if (text(r, "target"))
+		engine_ask(r->service->engine, find_target, found, r);
+	else
 		fail(r, EX_USAGE, "no target was named");
-		return false;
-	}
-	*target = strcmp(name, "intake") == 0 ? DELIVERY_INTAKE
-					      : engine_instance(r->service->engine, name);
-	return true;
 }
 
 static void do_retry(struct request *r)
 {
-	uint32_t target;
-
-	if (operator_target(r, &target))
-		engine_redrive(r->service->engine, number(r, "seq"), target, flag(r, "force"),
-			       on_answer, r);
+	act(r, retry_found);
 }
 
 static void do_drop(struct request *r)
 {
-	const char *why = text(r, "why");
-	uint32_t target;
-
-	if (operator_target(r, &target))
-		engine_drop(r->service->engine, number(r, "seq"), target,
-			    why ? why : "dropped by an operator", on_answer, r);
+	act(r, drop_found);
 }
 
 static void sent(struct txn *t, void *arg)

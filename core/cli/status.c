@@ -70,7 +70,8 @@ static json_t *daemon_json(struct service *s)
 		(json_int_t)e.refused, "generation", (int)e.generation, "journal_bytes",
 		(json_int_t)e.journal_bytes, "full", (int)e.full, "full_because", e.full_because);
 
-	json_object_set_new(o, "uptime_ms", json_integer(now - s->started_at));
+	if (s->runtime)
+		json_object_set_new(o, "uptime_ms", json_integer(now - s->started_at));
 	json_object_set_new(o, "state", json_string(s->config->state));
 	if (e.damaged)
 		json_object_set_new(o, "damaged", json_string(e.damaged));
