@@ -302,7 +302,6 @@ int32_t webhook_received(struct pm_host *h, const struct pm_message *m, uint64_t
 		h->count(h, "bad_signature", 1);
 		return tell(h, 401, "X-Hub-Signature-256 is missing or wrong\n");
 	}
-	h->alive(h, NULL);
 	if (!d.event || !d.id || !*d.id)
 		return tell(h, 400, "X-GitHub-Event and X-GitHub-Delivery are needed\n");
 	if (is_form(m)) {

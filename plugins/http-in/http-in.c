@@ -333,7 +333,6 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 	(void)arg;
 	if (refused)
 		return tell(h, 401, refused);
-	h->alive(h, NULL);
 	f = form_of(h, m);
 	if (!f)
 		return tell(h, 415,
