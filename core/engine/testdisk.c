@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,8 @@ static struct {
 	struct map files;
 	enum disk_trouble trouble;
 	uint32_t countdown, writes;
-	bool failed, full, dead;
+	bool failed, dead;
+	atomic_bool full; /* a test may say so while another thread writes */
 } disk;
 
 static void put(struct buf *b, sqlite3_int64 at, const void *data, size_t len)
@@ -350,5 +352,6 @@ void disk_power_cut(uint32_t seed)
 	}
 	disk.trouble = DISK_GOOD;
 	disk.countdown = 0;
-	disk.dead = disk.full = false;
+	disk.dead = false;
+	disk.full = false;
 }
