@@ -322,11 +322,13 @@ static void loaded(void *arg)
 
 	i->saved = l->saved;
 	i->saved_bytes = l->bytes;
-	i->host.state_lost = !l->saved.count &&
-			     engine_stats(instance_options(i)->engine).damaged != NULL;
+	i->host.state_lost =
+		!l->saved.count && engine_stats(instance_options(i)->engine).damaged != NULL;
 	if (*l->err.text)
 		log_error("%s: saved state: %s", i->host.instance, l->err.text);
 	free(l);
+	if (i->state != INSTANCE_LOADING)
+		return; /* it was ended meanwhile */
 	i->state = INSTANCE_WAITING;
 	instance_advance(i);
 }
@@ -414,6 +416,8 @@ void instance_close(struct instance *i)
 		blocking_end(i, "destroy()", call_destroy);
 	else
 		instance_run(i, "destroy()", call_destroy, NULL, NULL);
+	if (i->plugin->table.deliver)
+		engine_ready(instance_options(i)->engine, i->host.instance, false);
 }
 
 void instance_free(struct instance *i)

@@ -1,5 +1,6 @@
 #include "plugin/outgoing.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
 #include "plugin/blocking.h"
@@ -10,6 +11,8 @@
 
 /* The number of the call's own transaction is not known before it ends. */
 #define GATE_THIS_CALL UINT64_MAX
+
+#define MORE_WHEN_CANCELLED 100 /* requests made by those who hear of it */
 
 /* What the client holds while it works: it may answer after its request was given up. */
 struct pending {
@@ -364,8 +367,33 @@ static void cancel_one(struct instance *i, struct outgoing *o)
 	take_answer(i, o);
 }
 
+static size_t count(const struct outgoing *o)
+{
+	size_t n = 0;
+
+	for (; o; o = o->next)
+		n++;
+	return n;
+}
+
+/* Nobody hears of it any more. */
+static void discard(struct outgoing *o)
+{
+	unlink_one(o);
+	outgoing_free(o);
+}
+
+/* A plugin that answers "cancelled" with another request would go on for ever. */
 void outgoing_cancel(struct instance *i)
 {
-	while (i->outgoing)
+	size_t left = count(i->outgoing) + MORE_WHEN_CANCELLED;
+
+	for (; i->outgoing && left; left--)
 		cancel_one(i, i->outgoing);
+	if (i->outgoing)
+		log_error("%s: plugin %s asks again whenever a request is cancelled; what it asked "
+			  "last gets no answer",
+			  i->host.instance, i->plugin->table.name);
+	while (i->outgoing)
+		discard(i->outgoing);
 }

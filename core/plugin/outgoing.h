@@ -22,7 +22,8 @@ void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 void outgoing_gate(struct instance *i, uint64_t number);
 /* Let out all that may leave now. */
 void outgoing_flush(struct instance *i);
-/* Answer every request "cancelled" inside this call; replies become 503. */
+/* Answer every request "cancelled" inside this call, and what is asked upon that, within
+ * reason; replies become 503. */
 void outgoing_cancel(struct instance *i);
 
 #endif
