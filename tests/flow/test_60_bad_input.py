@@ -223,6 +223,15 @@ class AnswersFromOutside(unittest.TestCase):
                                      body='{"ok": false, "error": "channel_not_found"}')
         self.assertIn("channel_not_found", letters[0]["why"])
 
+    def test_a_server_that_ignores_conditions_is_noticed(self):
+        with self.flow() as flow:
+            flow.cloud.s3.bucket(name="site", conditions=False)
+            flow.start()
+            flow.receive(event(kind="order.write", n="1"))
+            flow.settled()
+            self.assertEqual({"n": "1"}, flow.object("a.json", "site"))
+            self.assertIn("condition", flow.log())
+
     def test_a_conflict_is_read_again_and_applied_again(self):
         self.retried("write", "s3", "PutObject", status=409, code="ConditionalRequestConflict")
         self.retried("write", "s3", "PutObject", status=412, code="PreconditionFailed")
