@@ -124,6 +124,17 @@ static void add_counter(const char *instance, const char *metric, int64_t value,
 		   instance, metric, value);
 }
 
+static void all_refused(const struct service *s, struct buf *out)
+{
+	head(out, "http_refused_total", "counter", "Requests refused before any plugin saw them.");
+	for (size_t n = 0; n < sizeof s->refused / sizeof *s->refused; n++) {
+		if (s->refused[n])
+			buf_printf(out,
+				   "pointsman_http_refused_total{status=\"%zu\"} %" PRIu64 "\n",
+				   400 + n, s->refused[n]);
+	}
+}
+
 static void metrics(struct http_exchange *x, void *arg)
 {
 	struct service *s = arg;
@@ -137,6 +148,7 @@ static void metrics(struct http_exchange *x, void *arg)
 	runtime_each(s->runtime, add_ready, &out);
 	head(&out, "plugin_total", "counter", "What plugins count.");
 	runtime_counters(s->runtime, add_counter, &out);
+	all_refused(s, &out);
 	answer(x, 200, "Content-Type: text/plain; version=0.0.4", buf_text(&out));
 	buf_free(&out);
 }

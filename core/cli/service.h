@@ -23,6 +23,7 @@ struct service {
 	struct runtime *runtime;             /* NULL: no daemon */
 	struct http_server *server, *health; /* or NULL */
 	int64_t started_at;                  /* wall ms */
+	uint64_t refused[200]; /* by status from 400: requests that reached no plugin */
 };
 
 struct reply {

@@ -87,7 +87,10 @@ static void feed_watchdog(void *arg)
 
 static void count_refused(int status, const char *path, void *arg)
 {
-	(void)arg;
+	struct service *s = arg;
+
+	if (status >= 400 && status < 600)
+		s->refused[status - 400]++;
 	log_debug("listen: %s answered %d", path, status);
 }
 
@@ -102,6 +105,7 @@ static struct http_server *open_server(struct service *s, const char *key, const
 		.certificate = tls ? s->config->certificate : NULL,
 		.certificate_key = tls ? s->config->certificate_key : NULL,
 		.refused = count_refused,
+		.arg = s,
 	};
 	struct err err = {{0}};
 	struct http_server *server = http_server_new(loop_base(s->loop), &o, &err);

@@ -404,7 +404,7 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 static bool tls_set_up(struct http_server *s, const char *certificate, const char *key,
 		       struct err *err)
 {
-	const char *file = certificate;
+	const char *file = certificate, *why;
 	bool ok;
 
 	s->tls = SSL_CTX_new(TLS_server_method());
@@ -414,9 +414,11 @@ static bool tls_set_up(struct http_server *s, const char *certificate, const cha
 		file = key;
 		ok = SSL_CTX_use_PrivateKey_file(s->tls, key, SSL_FILETYPE_PEM) == 1;
 	}
-	if (!ok)
-		err_set(err, "%s cannot be used for TLS: %s", file,
-			ERR_reason_error_string(ERR_peek_error()));
+	if (!ok) {
+		why = access(file, R_OK) ? strerror(errno)
+					 : ERR_reason_error_string(ERR_peek_error());
+		err_set(err, "%s cannot be used for TLS: %s", file, why ? why : "it is not PEM");
+	}
 	ERR_clear_error();
 	return ok;
 }
