@@ -105,7 +105,8 @@ void engine_emit_about(struct engine *e, struct txn *t, const char *type, const 
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
 			  uint64_t cursor, struct err *err);
 void target_free(struct target *t);
-/* Hand a stored row to the lane, its event known. */
+/* Hand a stored row to the lane, its event known; what follows is not written if txn is
+ * NULL. */
 void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn);
 /* The events of a batch, if the lane is at the live edge. */
 void target_take_batch(struct target *t, const struct batch *b, struct txn *txn);

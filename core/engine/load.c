@@ -56,7 +56,7 @@ static bool recall(const struct delivery *row, void *arg)
 			  t->section->name, (unsigned long long)row->seq);
 		return true;
 	}
-	target_recall(t, row, event.event, e->first_txn);
+	target_recall(t, row, event.event, e->options.visiting ? NULL : e->first_txn);
 	journal_event_clear(&event);
 	return true;
 }
@@ -78,6 +78,19 @@ static void know_number(struct engine *e, struct target *t)
 	e->by_number[t->number] = t;
 }
 
+static bool load_untold(struct target *t, struct err *err)
+{
+	struct engine *e = t->engine;
+
+	if (journal_dead(e->journal, t->number, 0, DEAD_LOOKED_AT, recall_untold, t, err) ==
+	    JOURNAL_FAILED)
+		return false;
+	target_cursor(t, e->first_txn);
+	return true;
+}
+
+/* A visitor reads what there is, so that it can tell of it; deaths and announcements are the
+ * daemon's. */
 static bool load_target(struct engine *e, const struct instance_config *c, struct err *err)
 {
 	uint32_t number = engine_instance(e, c->name);
@@ -88,15 +101,12 @@ static bool load_target(struct engine *e, const struct instance_config *c, struc
 	map_put(&e->targets, c->name, t);
 	know_number(e, t);
 	lane_pause(t->lane, true, engine_now(e), &e->effects);
-	if (e->unclean)
+	if (e->unclean && !e->options.visiting)
 		lane_careful(t->lane, e->last_seq);
 	read_breaker(e, t);
-	if (journal_live(e->journal, number, recall, t, err) == JOURNAL_FAILED ||
-	    journal_dead(e->journal, number, 0, DEAD_LOOKED_AT, recall_untold, t, err) ==
-		    JOURNAL_FAILED)
+	if (journal_live(e->journal, number, recall, t, err) == JOURNAL_FAILED)
 		return false;
-	target_cursor(t, e->first_txn);
-	return true;
+	return e->options.visiting || load_untold(t, err);
 }
 
 /* Copies, because the journal thread owns the table of names from now on. */

@@ -175,7 +175,10 @@ void target_recall(struct target *t, const struct delivery *row, struct event *e
 	uint64_t key = target_order_key(t->section, &t->order_path, ev, &row->duty);
 
 	lane_recall(t->lane, row, key, engine_now(e), &e->effects);
-	target_effects(t, txn);
+	if (txn)
+		target_effects(t, txn);
+	else
+		lane_effects_clear(&e->effects);
 }
 
 static const struct duty *duty_for(const struct target *t, const struct accepted *a)

@@ -190,6 +190,33 @@ static void the_third_death_of_the_process_makes_a_dead_letter(void **state)
 	BENCH_UNTIL(b, b->a.calls == 1);
 }
 
+static void a_visitor_after_a_crash_counts_as_no_death(void **state)
+{
+	uint64_t seq;
+
+	(void)state;
+	b = bench_new("", TO_A);
+	seq = bench_event(b, "t.x", NULL);
+	BENCH_UNTIL(b, b->a.calls == 1);
+	bench_kill(b);
+	bench_ready(b);
+	BENCH_UNTIL(b, b->a.calls == 2);
+	b->visiting = true;
+	bench_kill(b);
+	for (int i = 0; i < 3; i++) {
+		bench_settle(b);
+		assert_int_equal(bench_row(b, seq, "a").state, DELIVERY_CALLED);
+		assert_int_equal(bench_row(b, seq, "a").deaths, 1);
+		bench_stop(b);
+		bench_open(b);
+	}
+	b->visiting = false;
+	bench_stop(b);
+	bench_open(b);
+	bench_settle(b);
+	assert_int_equal(bench_row(b, seq, "a").deaths, 2);
+}
+
 static void an_orderly_stop_goes_on_without_care(void **state)
 {
 	(void)state;
@@ -744,6 +771,7 @@ int main(void)
 		FACT(a_kill_before_the_end_delivers_again_with_the_same_key),
 		FACT(what_may_have_killed_the_process_goes_one_at_a_time),
 		FACT(the_third_death_of_the_process_makes_a_dead_letter),
+		FACT(a_visitor_after_a_crash_counts_as_no_death),
 		FACT(an_orderly_stop_goes_on_without_care),
 		FACT(a_held_delivery_is_called_again_over_a_restart),
 		FACT(deadline_over_a_held_delivery_is_cancelled_under_a_number),

@@ -136,6 +136,7 @@ void bench_open(struct bench *b)
 
 	options.loop = b->loop = loop_new();
 	options.config = b->config = parse(b);
+	options.visiting = b->visiting;
 	b->engine = engine_new(&options, &status, &err);
 	if (!b->engine)
 		fail_msg("%d: %s", status, err.text);

@@ -37,7 +37,7 @@ struct bench {
 	int64_t free_bytes; /* what the disk says; 0: the truth */
 	int failed;         /* the status options.failed() got; 0: not called */
 	char why[512];
-	bool drained;
+	bool visiting; /* from the next bench_open() on */
 	uint64_t made; /* events so far */
 };
 
