@@ -3,7 +3,9 @@
 #include "base/mem.h"
 #include "plugin/host.h"
 
+#include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -30,6 +32,7 @@ static void take(struct thread *t)
 	uint64_t one = 1;
 
 	pthread_mutex_lock(&t->lock);
+	assert(t->loop == LOOP_OWN); /* what borrows twice gives back too early */
 	t->loop = LOOP_WANTED;
 	pthread_cond_broadcast(&t->changed);
 	while (write(t->knock, &one, sizeof one) < 0)
@@ -220,7 +223,7 @@ static struct thread *borrow(struct pm_host *h)
 	return t;
 }
 
-/* log() and extension() touch nothing of the loop's; all others borrow it. */
+/* extension() touches nothing of the loop's; all others borrow it. */
 #define BORROWING(result_type, name, parameters, arguments)                                        \
 	static result_type name##_blocking parameters                                              \
 	{                                                                                          \
@@ -282,6 +285,24 @@ BORROWING_VOID(resolved,
 		const char *why),
 	       (h, ask, value, ttl_ms, why))
 BORROWING_VOID(count, (struct pm_host * h, const char *metric, int64_t by), (h, metric, by))
+
+static void log_blocking(struct pm_host *h, int32_t level, const char *fmt, ...)
+{
+	char *text = NULL;
+	struct thread *t;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	if (!text)
+		return;
+	t = borrow(h);
+	t->direct.log(h, level, "%s", text);
+	release(t);
+	free(text);
+}
 
 static pm_result emit_blocking(struct pm_host *h, const struct pm_emit *e)
 {
@@ -359,5 +380,6 @@ void host_fill_blocking(struct pm_host *h)
 	h->each = each_blocking;
 	h->alive = alive_blocking;
 	h->resolved = resolved_blocking;
+	h->log = log_blocking;
 	h->count = count_blocking;
 }

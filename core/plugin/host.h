@@ -40,6 +40,10 @@ struct template_source host_source(struct host_source *from);
 
 /* Finish with what an answer means; nothing if the number is stale. */
 void host_end(struct instance *i, pm_delivery d, const struct ending *ending);
+/* The host's own count() and log() of an error: those of the plugin's table are for calls
+ * from outside, which a blocking plugin's thread makes without the loop. */
+void host_count_up(struct instance *i, const char *metric, int64_t by);
+void host_trouble(struct instance *i, const char *text);
 void host_unlisten(struct instance *i);
 void host_drop_timers(struct instance *i);
 

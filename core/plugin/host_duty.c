@@ -12,7 +12,7 @@
 
 static void stale(struct instance *i, const char *call)
 {
-	i->host.count(&i->host, "late_finish", 1);
+	host_count_up(i, "late_finish", 1);
 	log_warn("%s: %s() on a delivery that has ended already; ignored", i->host.instance, call);
 }
 
@@ -171,30 +171,37 @@ static void host_resolved(struct pm_host *h, uint64_t ask, const char *value, ui
 	runtime_resolved(instance_of(h)->runtime, ask, value, ttl_ms, why ? why : "");
 }
 
-static void host_log(struct pm_host *h, int32_t level, const char *fmt, ...)
+static void say(struct instance *i, int32_t level, const char *text)
 {
 	static const enum log_level levels[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR};
-	struct buf text = {0};
-	char *line = NULL;
+
+	log_line(level >= 0 && level <= 3 ? levels[level] : LOG_ERROR, "%s: %s", i->host.instance,
+		 text);
+	if (level == PM_ERROR)
+		err_set(&i->problem, "%s", text);
+}
+
+void host_trouble(struct instance *i, const char *text)
+{
+	say(i, PM_ERROR, text);
+}
+
+static void host_log(struct pm_host *h, int32_t level, const char *fmt, ...)
+{
+	char *text = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&line, fmt, ap) < 0)
-		line = NULL;
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	if (!line)
-		return;
-	buf_printf(&text, "%s: %s", h->instance, line);
-	free(line);
-	log_line(level >= 0 && level <= 3 ? levels[level] : LOG_ERROR, "%s", buf_text(&text));
-	if (level == PM_ERROR)
-		err_set(&instance_of(h)->problem, "%s", buf_text(&text) + strlen(h->instance) + 2);
-	buf_free(&text);
+	if (text)
+		say(instance_of(h), level, text);
+	free(text);
 }
 
-static void host_count(struct pm_host *h, const char *metric, int64_t by)
+void host_count_up(struct instance *i, const char *metric, int64_t by)
 {
-	struct instance *i = instance_of(h);
 	int64_t *n = map_get(&i->counters, metric);
 
 	if (!n) {
@@ -202,6 +209,11 @@ static void host_count(struct pm_host *h, const char *metric, int64_t by)
 		map_put(&i->counters, metric, n);
 	}
 	*n += by;
+}
+
+static void host_count(struct pm_host *h, const char *metric, int64_t by)
+{
+	host_count_up(instance_of(h), metric, by);
 }
 
 static const void *host_extension(struct pm_host *h, const char *id)

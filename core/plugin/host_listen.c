@@ -41,7 +41,7 @@ static void count_refusal(struct instance *i, int status)
 	char metric[32];
 
 	snprintf(metric, sizeof metric, "refused_%d", status);
-	i->host.count(&i->host, metric, 1);
+	host_count_up(i, metric, 1);
 }
 
 static bool is_plain(const struct exchange *x)
@@ -52,12 +52,15 @@ static bool is_plain(const struct exchange *x)
 static void answer_request(struct instance *i, void *arg)
 {
 	struct exchange *x = arg;
+	pm_inbound_fn *fn = x->listening->fn;
+	uint64_t number = x->listening->arg;
 	int status;
 
 	i->answering = x;
 	i->refusal.text[0] = '\0';
+	/* Then the instance may be told to end, and what listened is gone. */
 	blocking_release(i);
-	status = x->listening->fn(&i->host, &x->message, x->listening->arg);
+	status = fn(&i->host, &x->message, number);
 	blocking_take(i);
 	i->answering = NULL;
 	if (status < 200 || status > 599) {
@@ -112,9 +115,10 @@ static bool host_listen(struct pm_host *h, const char *path, pm_inbound_fn *fn, 
 	struct instance *i = instance_of(h);
 	struct http_server *server = instance_options(i)->server;
 	struct listening *l;
+	struct err why;
 
 	if (!server) {
-		h->log(h, PM_ERROR, "it receives requests: set `listen` in [pointsman]");
+		host_trouble(i, "it receives requests: set `listen` in [pointsman]");
 		return false;
 	}
 	l = mem_new(struct listening);
@@ -123,7 +127,8 @@ static bool host_listen(struct pm_host *h, const char *path, pm_inbound_fn *fn, 
 	l->fn = fn;
 	l->arg = arg;
 	if (!http_server_route(server, l->path, "POST", on_request, l)) {
-		h->log(h, PM_ERROR, "path %s is taken by another section", l->path);
+		err_set(&why, "path %s is taken by another section", l->path);
+		host_trouble(i, why.text);
 		free(l->path);
 		free(l);
 		return false;
