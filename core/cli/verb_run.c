@@ -25,7 +25,7 @@ struct daemon {
 	struct aws *aws;
 	struct loader *loader;
 	struct admin *admin;
-	struct loop_watch *term, *interrupt;
+	struct loop_watch *term, *interrupt, *hangup;
 	struct loop_timer *ready, *watchdog;
 	bool stopping;
 };
@@ -207,6 +207,13 @@ static bool open_all(struct daemon *d, int *status)
 	return open_admin(d);
 }
 
+/* Who sends it expects a daemon to go on, not to be killed by it. */
+static void on_hangup(void *arg)
+{
+	(void)arg;
+	log_warn("SIGHUP: the configuration is read at start; restart to change it");
+}
+
 static void serve(struct daemon *d)
 {
 	struct loop *loop = d->service.loop;
@@ -214,6 +221,7 @@ static void serve(struct daemon *d)
 	signal(SIGPIPE, SIG_IGN);
 	d->term = loop_watch_signal(loop, SIGTERM, on_stop_signal, d);
 	d->interrupt = loop_watch_signal(loop, SIGINT, on_stop_signal, d);
+	d->hangup = loop_watch_signal(loop, SIGHUP, on_hangup, d);
 	d->ready = loop_timer_new(loop, look_ready, d);
 	d->watchdog = loop_timer_new(loop, feed_watchdog, d);
 	engine_start(d->service.engine);
@@ -251,6 +259,7 @@ static void close_all(struct daemon *d)
 
 	loop_watch_free(d->term);
 	loop_watch_free(d->interrupt);
+	loop_watch_free(d->hangup);
 	limit_closing();
 	admin_free(d->admin);
 	if (s->runtime)
