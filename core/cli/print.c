@@ -103,6 +103,8 @@ void print_event(json_t *line)
 	       text(line, "subject"));
 	if (flag(line, "refused"))
 		fputs("REFUSED", stdout);
+	else if (flag(line, "gathered"))
+		fputs("gathered by a rule", stdout);
 	else
 		print_states(json_object_get(line, "deliveries"));
 	putchar('\n');
@@ -145,12 +147,14 @@ static void print_delivery(json_t *d)
 	print_trail(json_object_get(d, "trail"));
 }
 
-static void print_deliveries(json_t *list)
+static void print_deliveries(json_t *list, bool gathered)
 {
 	json_t *d;
 	size_t i;
 
-	if (!json_array_size(list))
+	if (gathered)
+		puts("    gathered: its rule's firing has the duties");
+	else if (!json_array_size(list))
 		puts("    became nobody's duty");
 	json_array_foreach(list, i, d)
 	{
@@ -209,7 +213,7 @@ void print_timeline(json_t *line)
 	print_decided(json_object_get(line, "decided"));
 	if (flag(line, "refused"))
 		puts("    REFUSED at intake; kept as a dead letter");
-	print_deliveries(json_object_get(line, "deliveries"));
+	print_deliveries(json_object_get(line, "deliveries"), flag(line, "gathered"));
 	print_effects(json_object_get(line, "effects"));
 	fputs("    data ", stdout);
 	json_dumpf(json_object_get(event, "data"), stdout, JSON_COMPACT | JSON_ENCODE_ANY);

@@ -138,11 +138,20 @@ struct page {
 	uint64_t looked;
 };
 
+/* It waits in an input or a window, or did: its firing has the duties. */
+static bool is_gathered(const struct journal_event *row)
+{
+	const char *decided = row->decided ? row->decided : "";
+
+	return !row->nduties && strstr(decided, "\"matched\":true") &&
+	       !strstr(decided, "\"spared\":");
+}
+
 static bool wanted(const struct view_query *q, const struct journal_event *row)
 {
 	if (q->refused && !row->refused)
 		return false;
-	if (q->unrouted && (row->nduties || row->refused))
+	if (q->unrouted && (row->nduties || row->refused || is_gathered(row)))
 		return false;
 	if (q->type && !event_type_fits(q->type, row->event->type))
 		return false;
@@ -164,6 +173,7 @@ static bool add_event(const struct journal_event *row, void *arg)
 	head = event_head(row->event);
 	json_object_set_new(head, "deliveries", count_states(list));
 	json_object_set_new(head, "refused", json_boolean(row->refused));
+	json_object_set_new(head, "gathered", json_boolean(is_gathered(row)));
 	json_decref(list);
 	jsonline_add(page->out, head);
 	return ++page->lines < page->query->limit;
@@ -234,6 +244,7 @@ bool view_event(struct journal *j, const struct names *names, uint64_t seq, stru
 		      jsonline_text(row.event->caused_by), "effects", effects, "seen_again",
 		      (int)row.seen, "seen_at", jsonline_time(row.seen_at), "generation",
 		      (json_int_t)row.generation, "refused", (int)row.refused);
+	json_object_set_new(o, "gathered", json_boolean(is_gathered(&row)));
 	journal_event_clear(&row);
 	jsonline_add(out, o);
 	return true;
