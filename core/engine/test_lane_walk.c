@@ -192,12 +192,11 @@ static void check_cursor(struct walk *w)
 
 static void check(struct walk *w)
 {
-	size_t hand = 0, bare = 0, rows = 0;
+	size_t hand = 0, bare = 0;
 
 	for (uint64_t i = 1; i < w->next; i++) {
 		hand += is_live(&w->known[i]) && in_hand(&w->known[i]);
 		bare += is_live(&w->known[i]) && !w->known[i].has_row;
-		rows += is_live(&w->known[i]) && w->known[i].has_row;
 		assert_in_range(w->known[i].ends, 0, 1);
 	}
 	assert_true(hand <= w->settings.concurrency);

@@ -38,6 +38,7 @@ struct bench {
 	int failed;         /* the status options.failed() got; 0: not called */
 	char why[512];
 	bool visiting; /* from the next bench_open() on */
+	bool told;     /* bench_tell() was called */
 	uint64_t made; /* events so far */
 };
 
@@ -67,6 +68,8 @@ const char *bench_drop(struct bench *b, uint64_t seq, const char *target);
 	bench_turn(b, until_, #test)
 int64_t bench_patience(struct bench *b);
 void bench_turn(struct bench *b, int64_t until, const char *what);
+/* Sets `told` of the bench. */
+void bench_tell(void *bench);
 void bench_settle(struct bench *b); /* everything handed in is durable */
 void bench_wait(struct bench *b, int64_t ms);
 
