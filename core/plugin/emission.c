@@ -105,6 +105,11 @@ struct event *emission_event(struct instance *i, const struct pm_emit *e, struct
 		err_set(err, "it has no %s", e->type ? "payload" : "type");
 		return NULL;
 	}
+	if (e->cause && !engine_find(instance_options(i)->engine, e->cause)) {
+		err_set(err, "its cause, the delivery it follows from, has ended already: emit() "
+			     "comes before finish() and hold()");
+		return NULL;
+	}
 	if (!declared(i->plugin, e->type)) {
 		err_set(err, "type %s is not declared by plugin %s", e->type,
 			i->plugin->table.name);

@@ -136,6 +136,8 @@ void secrets_answer(struct secrets *s, uint64_t number, const char *value, uint3
 	secret->ask = 0;
 	if (!value) {
 		failed(secret, why);
+		if (!secret->value)
+			s->options.changed(s->options.arg);
 		return;
 	}
 	same = secret->value && strcmp(secret->value, value) == 0;

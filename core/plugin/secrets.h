@@ -21,7 +21,7 @@ struct secrets_options {
 	struct loop *loop;
 	/* Ask the instance `section` for `name`; secrets_answer() follows, at once or later. */
 	void (*ask)(void *arg, const char *section, const char *name, uint64_t ask);
-	/* A value came or changed. */
+	/* A value came or changed, or one that is waited for failed to come. */
 	void (*changed)(void *arg);
 	void *arg;
 };
