@@ -333,6 +333,7 @@ void journal_thread_end(struct journal_thread *t)
 	atomic_store(&t->ending, true);
 	journal_thread_ask(t, knock, nothing, NULL); /* wakes it */
 	pthread_join(t->id, NULL);
+	free(mailbox_take(t->in, 0)); /* the knock, if the thread had seen the flag before it */
 	on_results(t);
 	loop_watch_free(t->watch);
 	mailbox_free(t->in);

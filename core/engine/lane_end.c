@@ -139,6 +139,14 @@ static int64_t budget_used(const struct lane *l, const struct lane_entry *e, str
 	return now.boot - e->first - breaker_open_since(&l->breaker, e->first, now);
 }
 
+static bool is_over_budget(const struct lane *l, const struct lane_entry *e, int64_t pause,
+			   struct lane_now now)
+{
+	int64_t counted = l->breaker.open ? 0 : pause;
+
+	return budget_used(l, e, now) + counted > l->settings.retry.for_ms;
+}
+
 static char *gave_up(const struct lane *l, const struct lane_entry *e, const char *why)
 {
 	char time[64];
@@ -175,7 +183,7 @@ void lane_fail(struct lane *l, struct lane_entry *e, const char *result, const c
 
 	e->d.unknown = unknown;
 	e->d.deaths = 0;
-	if (retry->none || budget_used(l, e, now) + pause > retry->for_ms) {
+	if (retry->none || is_over_budget(l, e, pause, now)) {
 		lane_end_dead(l, e, result, gave_up(l, e, why), now, out);
 		return;
 	}

@@ -247,29 +247,15 @@ static void intake_stops_below_min_free_and_tells_when_there_is_room(void **stat
 	assert_true(engine_has_room(b->engine, &why));
 }
 
-static struct bench *bench_on_testdisk(void)
-{
-	struct bench *made;
-
-	disk_insert();
-	made = bench_new("", TO_A);
-	bench_stop(made);
-	made->world.vfs = DISK_NAME;
-	bench_open(made);
-	bench_ready(made);
-	bench_settle(made);
-	return made;
-}
-
 static void disk_full_tries_again_until_it_fits(void **state)
 {
 	const char *why;
 
 	(void)state;
-	b = bench_on_testdisk();
+	b = bench_on_testdisk("", TO_A);
 	b->a.act = fake_ok;
 	disk_stay_full(true);
-	bench_event_lost(b, "t.x");
+	bench_send(b, "t.x", NULL, NULL);
 	BENCH_UNTIL(b, !engine_has_room(b->engine, &why));
 	assert_non_null(strstr(why, "disk"));
 	assert_int_equal(b->a.calls, 0);
@@ -288,12 +274,12 @@ static void disk_full_lets_lanes_finish_and_begin_nothing(void **state)
 	const char *why;
 
 	(void)state;
-	b = bench_on_testdisk();
+	b = bench_on_testdisk("", TO_A);
 	first = bench_event(b, "t.x", "s");
 	bench_event(b, "t.x", "s");
 	BENCH_UNTIL(b, b->a.calls == 1);
 	disk_stay_full(true);
-	bench_event_lost(b, "u.x");
+	bench_send(b, "u.x", NULL, NULL);
 	BENCH_UNTIL(b, !engine_has_room(b->engine, &why));
 	bench_wait(b, 20);
 	bench_finish(b, b->a.number, LANE_OK, false);
@@ -310,10 +296,10 @@ static void disk_full_lets_lanes_finish_and_begin_nothing(void **state)
 static void an_error_of_the_disk_ends_with_74_and_answers_nobody(void **state)
 {
 	(void)state;
-	b = bench_on_testdisk();
+	b = bench_on_testdisk("", TO_A);
 	b->a.act = fake_ok;
 	disk_fail(DISK_BROKEN, 1);
-	bench_event_lost(b, "t.x");
+	bench_send(b, "t.x", NULL, NULL);
 	BENCH_UNTIL(b, b->failed);
 	assert_int_equal(b->failed, 74);
 	assert_int_equal(b->a.calls, 0);

@@ -301,6 +301,19 @@ static void budgets_stand_still_while_the_breaker_is_open(void **state)
 	}
 }
 
+static void budgets_do_not_count_what_an_open_breaker_is_told_to_wait(void **state)
+{
+	struct rig *r = *state;
+
+	r->settings.retry.for_ms = 60000;
+	rig_configure(r);
+	rig_open_breaker(r);
+	rig_pass(r, 1000);
+	lane_finished(r->lane, 1, LANE_DOWN, "429", 3600000, false, r->now, &r->out);
+	assert_int_equal(lane_stats(r->lane).dead, 0);
+	assert_int_equal(rig_last(r, LANE_ROW)->delivery.state, DELIVERY_RETRY);
+}
+
 static void budgets_stand_still_over_a_restart_of_an_open_breaker(void **state)
 {
 	struct rig *r = *state;
@@ -344,6 +357,7 @@ int main(void)
 		FACT(a_probe_that_runs_into_its_timeout_is_a_failed_probe),
 		FACT(an_open_breaker_writes_no_rows_for_those_who_wait),
 		FACT(budgets_stand_still_while_the_breaker_is_open),
+		FACT(budgets_do_not_count_what_an_open_breaker_is_told_to_wait),
 		FACT(budgets_stand_still_over_a_restart_of_an_open_breaker),
 	};
 

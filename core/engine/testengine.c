@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/testdisk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,6 +179,20 @@ struct bench *bench_new(const char *keys, const char *rules)
 	return b;
 }
 
+struct bench *bench_on_testdisk(const char *keys, const char *rules)
+{
+	struct bench *b;
+
+	disk_insert();
+	b = bench_new(keys, rules);
+	bench_stop(b);
+	b->world.vfs = DISK_NAME;
+	bench_open(b);
+	bench_ready(b);
+	bench_settle(b);
+	return b;
+}
+
 void bench_stop(struct bench *b)
 {
 	engine_free(b->engine);
@@ -300,11 +315,14 @@ uint64_t bench_event(struct bench *b, const char *type, const char *subject)
 	return l.seq;
 }
 
-void bench_event_lost(struct bench *b, const char *type)
+void bench_send(struct bench *b, const char *type, void (*done)(struct txn *t, void *arg),
+		void *arg)
 {
 	struct txn *t = txn_new();
 
 	emit(b, t, type, NULL);
+	t->done = done;
+	t->arg = arg;
 	engine_submit(b->engine, t);
 }
 

@@ -44,6 +44,8 @@ struct bench {
 
 /* `keys`: added to each sink; `rules`: sections. */
 struct bench *bench_new(const char *keys, const char *rules);
+/* The same on a disk of testdisk.h; disk_remove() after bench_free(). */
+struct bench *bench_on_testdisk(const char *keys, const char *rules);
 void bench_free(struct bench *b);
 void bench_open(struct bench *b);  /* a new process; targets are not ready */
 void bench_ready(struct bench *b); /* they are */
@@ -53,7 +55,9 @@ void bench_kill(struct bench *b);
 
 /* Hand in an event of `type` about `subject` (or NULL); waits until it is durable. */
 uint64_t bench_event(struct bench *b, const char *type, const char *subject);
-void bench_event_lost(struct bench *b, const char *type); /* does not wait */
+/* The same without waiting; `done` as in struct txn, or NULL. */
+void bench_send(struct bench *b, const char *type, void (*done)(struct txn *t, void *arg),
+		void *arg);
 void bench_refuse(struct bench *b, const char *reason);
 void bench_finish(struct bench *b, uint64_t number, enum lane_result result, bool unknown);
 void bench_hold(struct bench *b, uint64_t number, int64_t ms, const char *state);
