@@ -153,12 +153,16 @@ int64_t buckets_refill_at(const struct buckets *all)
 	return top ? top->rank : INT64_MAX;
 }
 
+static bool drop_any(struct hashed_node *node, void *arg)
+{
+	(void)arg;
+	drop((struct bucket *)(void *)node);
+	return false;
+}
+
 void buckets_free(struct buckets *b)
 {
-	struct hashed_node *node;
-
-	while ((node = hashed_take(&b->by_group)))
-		drop((struct bucket *)(void *)node);
+	hashed_each(&b->by_group, drop_any, NULL);
 	hashed_free(&b->by_group);
 	heap_free(&b->refills);
 }

@@ -67,11 +67,15 @@ bool chain_may_start(const struct chain_link *link)
 	return !chain || (chain->oldest == link && chain->busy == (link->busy ? 1 : 0));
 }
 
+static bool drop(struct hashed_node *node, void *arg)
+{
+	(void)arg;
+	free(node); /* the chain's first member */
+	return false;
+}
+
 void chains_free(struct chains *c)
 {
-	struct hashed_node *node;
-
-	while ((node = hashed_take(&c->by_id)))
-		free(node); /* the node is the chain's first member */
+	hashed_each(&c->by_id, drop, NULL);
 	hashed_free(&c->by_id);
 }

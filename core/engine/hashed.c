@@ -66,20 +66,6 @@ void hashed_remove(struct hashed *h, struct hashed_node *node)
 	h->n--;
 }
 
-struct hashed_node *hashed_take(struct hashed *h)
-{
-	for (size_t i = 0; i < h->nslots; i++) {
-		struct hashed_node *node = h->slots[i];
-
-		if (node) {
-			h->slots[i] = node->next;
-			h->n--;
-			return node;
-		}
-	}
-	return NULL;
-}
-
 void hashed_each(struct hashed *h, hashed_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < h->nslots; i++) {

@@ -24,8 +24,6 @@ struct hashed {
 struct hashed_node *hashed_find(const struct hashed *h, uint64_t id); /* or NULL */
 void hashed_add(struct hashed *h, struct hashed_node *node, uint64_t id);
 void hashed_remove(struct hashed *h, struct hashed_node *node);
-/* Takes any node out; NULL when empty. */
-struct hashed_node *hashed_take(struct hashed *h);
 /* Calls `fn` for each, in any order; those for which it says false are taken out, and may have
  * been freed by it.  It adds and removes none itself. */
 typedef bool hashed_fn(struct hashed_node *node, void *arg);

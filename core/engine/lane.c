@@ -17,16 +17,19 @@ struct lane *lane_new(uint32_t target, const struct lane_settings *settings, uin
 	return l;
 }
 
+static bool drop(struct hashed_node *node, void *arg)
+{
+	(void)arg;
+	delivery_clear(&((struct lane_entry *)(void *)node)->d);
+	free(node); /* the entry's first member */
+	return false;
+}
+
 void lane_free(struct lane *l)
 {
-	struct hashed_node *node;
-
 	if (!l)
 		return;
-	while ((node = hashed_take(&l->entries))) {
-		delivery_clear(&((struct lane_entry *)(void *)node)->d);
-		free(node); /* the entry's first member */
-	}
+	hashed_each(&l->entries, drop, NULL);
 	hashed_free(&l->entries);
 	chains_free(&l->orders);
 	chains_free(&l->overlaps);
