@@ -101,12 +101,12 @@ class Flow(Router):
         return builds
 
     def expect_invalidations(self, count, distribution="ESITE"):
+        """So many, and not one more; answers them."""
         def look():
-            found = self.cloud.cloudfront.invalidations(name=distribution)
-            return found if len(found) >= count else None
-        found = self.until(f"{count} invalidations", look)
-        self.test.assertEqual(count, len(found))
-        return found
+            return self.cloud.cloudfront.invalidations(name=distribution)
+        self.until(f"{count} invalidations", lambda: len(look()) >= count)
+        self.test.assertEqual(count, len(look()))
+        return look()
 
     def object(self, key, bucket="acme-site-metadata"):
         """The object's content as JSON, or None."""

@@ -3,7 +3,7 @@
 BUCKET = "acme-site-metadata"
 TYPES = ("in", "opt", "out")
 QUICK = {"RELEASE_WAIT": "300ms", "REFRESH_WAIT": "200ms", "S3_POLL": "1s",
-         "STREAM_POLL": "250ms", "BUILD_POLL": "1s", "GITHUB_SWEEP": "1m",
+         "STREAM_POLL": "250ms", "BUILD_POLL": "200ms", "GITHUB_SWEEP": "1m",
          "RETRY": "1h, 100ms..400ms"}
 
 
