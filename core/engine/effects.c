@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "engine/engine_inside.h"
+#include "engine/announce.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -226,78 +226,6 @@ static void do_then(const struct delivery *d, struct txn *txn)
 	txn_begin(txn, &next);
 }
 
-static void add_text(struct buf *json, const char *name, const char *text)
-{
-	buf_printf(json, ",\"%s\":", name);
-	if (text)
-		buf_json_string(json, text, strlen(text));
-	else
-		buf_text_add(json, "null");
-}
-
-static void add_event(struct buf *json, uint64_t seq, const struct event *ev)
-{
-	buf_printf(json, ",\"event\":{\"seq\":%llu", (unsigned long long)seq);
-	if (ev) {
-		add_text(json, "id", ev->id);
-		add_text(json, "type", ev->type);
-		add_text(json, "subject", ev->subject);
-	}
-	buf_char(json, '}');
-}
-
-static struct event *event_of(struct target *t, uint64_t seq)
-{
-	struct call *call = calls_of(&t->engine->calls, t, seq);
-
-	return call ? call->public.event : target_event(t, seq);
-}
-
-static void announce_dead(struct target *t, const struct lane_effect *effect, struct txn *txn)
-{
-	const struct delivery *d = &effect->delivery;
-	const char *name = t->section->name;
-	struct event *ev = event_of(t, d->seq);
-	struct buf json = {0};
-
-	buf_text_add(&json, "{\"target\":");
-	buf_json_string(&json, name, strlen(name));
-	buf_printf(&json, ",\"count\":%u", effect->count);
-	add_text(&json, "reason", d->why ? d->why : "");
-	add_event(&json, d->seq, ev);
-	buf_char(&json, '}');
-	engine_emit_about(t->engine, txn, "pointsman.delivery.dead", name, buf_text(&json), ev,
-			  name);
-	log_error("%s: gave up on event %llu: %s; kept as dead letter %llu/%s", name,
-		  (unsigned long long)d->seq, d->why ? d->why : "no reason given",
-		  (unsigned long long)d->seq, name);
-	buf_free(&json);
-}
-
-static void breaker_moved(struct target *t, const struct lane_effect *effect, struct txn *txn)
-{
-	bool opened = effect->kind == LANE_OPENED;
-	const char *name = t->section->name, *why = effect->delivery.why;
-	struct change *change = txn_add(txn, CHANGE_BREAKER);
-	struct buf json = {0};
-
-	change->target = t->number;
-	change->value = opened ? lane_breaker_save(t->lane) : NULL;
-	buf_text_add(&json, "{\"target\":");
-	buf_json_string(&json, name, strlen(name));
-	add_text(&json, "reason", why ? why : "");
-	buf_char(&json, '}');
-	engine_emit_about(t->engine, txn,
-			  opened ? "pointsman.breaker.opened" : "pointsman.breaker.closed", name,
-			  buf_text(&json), NULL, name);
-	if (opened)
-		log_error("%s: taken to be down: %s; one probe at a time until it answers", name,
-			  why ? why : "no reason given");
-	else
-		log_info("%s: answers again", name);
-	buf_free(&json);
-}
-
 static void say_retry(struct target *t, const struct delivery *d)
 {
 	char when[32], until[32];
@@ -355,7 +283,7 @@ static void do_effect(struct target *t, const struct lane_effects *effects, size
 	case LANE_THEN: do_then(&effect->delivery, txn); break;
 	case LANE_DIED: announce_dead(t, effect, txn); break;
 	case LANE_OPENED:
-	case LANE_CLOSED: breaker_moved(t, effect, txn); break;
+	case LANE_CLOSED: announce_breaker(t, effect, txn); break;
 	}
 }
 

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "engine/engine_inside.h"
+#include "engine/announce.h"
 #include "engine/room.h"
 
 #include <inttypes.h>
@@ -236,6 +236,14 @@ static void txns_done(struct engine *e, struct txn *txns)
 	}
 }
 
+static void tell_buried(struct engine *e, const struct batch *b)
+{
+	for (size_t i = 0; i < b->n && !e->ending; i++) {
+		if (b->accepted[i].buried)
+			announce_intake(e, b->accepted[i].event, b->accepted[i].buried);
+	}
+}
+
 static void on_durable(struct txn *txns, struct batch *batch, void *arg)
 {
 	struct engine *e = arg;
@@ -243,6 +251,7 @@ static void on_durable(struct txn *txns, struct batch *batch, void *arg)
 	struct target *t;
 
 	txns_done(e, txns);
+	tell_buried(e, batch);
 	e->accepted += batch->n;
 	e->last_seq = batch->to > e->last_seq ? batch->to : e->last_seq;
 	if (!e->ending && batch->to > batch->from) {
@@ -295,19 +304,6 @@ static void write_cursors(struct engine *e)
 	}
 	journal_thread_floor(e->thread, floor == UINT64_MAX ? e->last_seq : floor);
 	engine_hand_over(e, txn);
-}
-
-static void announce_damage(struct engine *e)
-{
-	struct txn *txn = txn_new();
-	struct buf json = {0};
-
-	buf_text_add(&json, "{\"lost\":");
-	buf_json_string(&json, e->damaged, strlen(e->damaged));
-	buf_char(&json, '}');
-	engine_emit_own(e, txn, DAMAGED, NULL, buf_text(&json));
-	engine_submit(e, txn);
-	buf_free(&json);
 }
 
 struct damage {

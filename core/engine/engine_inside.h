@@ -5,6 +5,7 @@
  *   engine.c    registering, submitting, finishing, draining
  *   target.c    a lane with what surrounds it: its events, its reading
  *   effects.c   what a lane answers, done
+ *   announce.c  the engine's own events
  *   operator.c  redrive and drop
  *   room.c      when intake has to stop
  */
@@ -46,7 +47,16 @@ struct start {                       /* a delivery that is to be called, from th
 	bool stale;          /* the lane has taken it back */
 };
 
+struct intake_deaths { /* dead letters of intake, told once a minute */
+	bool quiet;
+	uint32_t count; /* since the last telling */
+	struct event *first;
+	char *why;
+	struct loop_timer *timer;
+};
+
 struct engine {
+	struct intake_deaths intake;
 	struct engine_options options;
 	struct journal *journal;
 	struct sequencer *sequencer;

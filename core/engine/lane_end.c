@@ -177,10 +177,14 @@ void lane_fail(struct lane *l, struct lane_entry *e, const char *result, const c
 	       int64_t after_ms, bool unknown, struct lane_now now, struct lane_effects *out)
 {
 	const struct retry *retry = &l->settings.retry;
+	int64_t left = retry->for_ms - budget_used(l, e, now);
 	int64_t pause = after_ms > 0    ? after_ms
 			: after_ms == 0 ? 1
 					: pause_before(retry, e->d.attempt - 1, now.random);
 
+	/* Asked to wait for longer than there is, it has one more try at the end. */
+	if (after_ms > left)
+		pause = left;
 	e->d.unknown = unknown;
 	e->d.deaths = 0;
 	if (retry->none || is_over_budget(l, e, pause, now)) {

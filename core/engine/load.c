@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "engine/engine_inside.h"
+#include "engine/announce.h"
 #include "engine/room.h"
 
 #include <stdio.h>
@@ -136,6 +136,30 @@ static void know_names(struct engine *e)
 	}
 }
 
+static bool count_one(const struct delivery *row, void *arg)
+{
+	(void)row;
+	++*(size_t *)arg;
+	return true;
+}
+
+/* What a section left behind that is gone from the configuration is easily forgotten. */
+static void warn_of_stranded(struct engine *e)
+{
+	const struct names *names = sequencer_names(e->sequencer);
+
+	for (uint32_t n = 1; strcmp(names_text(names, n), "?") != 0; n++) {
+		size_t waiting = 0;
+
+		if (n < e->nnumbers && e->by_number[n])
+			continue;
+		if (journal_live(e->journal, n, count_one, &waiting, NULL) == JOURNAL_OK && waiting)
+			log_warn("%s is not in the configuration, and %zu deliveries to it wait: "
+				 "they go on when it is back, or under a new name with `was = %s`",
+				 names_text(names, n), waiting, names_text(names, n));
+	}
+}
+
 static bool load_journal(struct engine *e, int *status, struct err *err)
 {
 	const struct config *c = e->options.config;
@@ -171,6 +195,8 @@ static bool load(struct engine *e, int *status, struct err *err)
 		if (delivers(&c->instances[n]) && !load_target(e, &c->instances[n], err))
 			return false;
 	}
+	if (!e->options.visiting)
+		warn_of_stranded(e);
 	return true;
 }
 
@@ -183,6 +209,7 @@ struct engine *engine_new(const struct engine_options *options, int *status, str
 	e->first_txn = txn_new();
 	e->room = room_new(options->world, options->loop, options->config);
 	e->timer = loop_timer_new(options->loop, engine_on_timer, e);
+	e->intake.timer = loop_timer_new(options->loop, announce_gathered, e);
 	e->housekeeping = loop_timer_new(options->loop, engine_on_housekeeping, e);
 	if (load(e, status, err))
 		return e;
@@ -217,6 +244,9 @@ void engine_unload(struct engine *e)
 	lane_effects_clear(&e->effects);
 	loop_timer_free(e->timer);
 	loop_timer_free(e->housekeeping);
+	loop_timer_free(e->intake.timer);
+	event_unref(e->intake.first);
+	free(e->intake.why);
 	loop_timer_free(e->drain_timer);
 	room_free(e->room);
 	sequencer_free(e->sequencer);

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "engine/engine_inside.h"
+#include "engine/trail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,7 @@ static void look_for_newer(struct word *w, struct journal *j)
 	const struct target *t = target_of(w);
 	struct looking l = {w, j, t, 0};
 
-	if (!t || w->force)
+	if (!t)
 		return;
 	l.key = target_order_key(t->section, &t->order_path, w->event.event, &w->row.duty);
 	if (l.key)
@@ -117,7 +118,7 @@ static bool may_redrive(struct word *w)
 		err_set(&w->problem, "event %llu is no longer in the journal", seq);
 	else if (!target_of(w))
 		err_set(&w->problem, "the configuration has no such target any more");
-	else if (w->newer)
+	else if (w->newer && !w->force)
 		err_set(&w->problem,
 			"event %llu of the same order key was delivered since: doing %llu now "
 			"would "
@@ -128,8 +129,18 @@ static bool may_redrive(struct word *w)
 
 /* The key of an attempt that was sent and never answered stays, so that it cannot happen
  * twice; a definite refusal gets a new one, or the other side would repeat its answer. */
-static void make_new(struct delivery *d)
+static void make_new(struct word *w)
 {
+	struct world *world = w->engine->options.world;
+	int64_t now = world->wall(world);
+	struct delivery *d = &w->row;
+	char late[96] = "";
+
+	if (w->newer)
+		snprintf(late, sizeof late,
+			 "late: event %llu of the same order key was done before",
+			 (unsigned long long)w->newer);
+	d->trail = trail_add(d->trail, now, now, "redriven", late);
 	d->round += d->unknown ? 0 : 1;
 	d->state = DELIVERY_WAITING;
 	d->attempt = d->emitted = d->deaths = 0;
@@ -148,7 +159,7 @@ static void redrive_read(void *arg)
 		finish_word(w);
 		return;
 	}
-	make_new(&w->row);
+	make_new(w);
 	lane_forget(target_of(w)->lane, w->seq);
 	t = txn_new();
 	txn_begin(t, &w->row);

@@ -28,6 +28,7 @@ void batch_clear(struct batch *b)
 	for (size_t i = 0; i < b->n; i++) {
 		event_unref(b->accepted[i].event);
 		free(b->accepted[i].duties);
+		free(b->accepted[i].buried);
 	}
 	free(b->accepted);
 	*b = (struct batch){0};
@@ -65,10 +66,11 @@ int64_t sequencer_next_deadline(const struct sequencer *s)
 	return due <= s->at ? s->wall : s->wall + (due - s->at) * 2;
 }
 
-static void add_accepted(struct batch *b, struct event *ev, struct duty *duties, size_t n)
+static void add_accepted(struct batch *b, struct event *ev, struct duty *duties, size_t n,
+			 char *buried)
 {
 	mem_room(b->accepted, b->n, b->cap);
-	b->accepted[b->n++] = (struct accepted){ev, duties, n};
+	b->accepted[b->n++] = (struct accepted){ev, duties, n, buried};
 	b->to = ev->seq;
 }
 
@@ -129,14 +131,13 @@ static void take_outcome(struct work *w, struct outcome *o, const struct event *
 	outcome_clear(o);
 }
 
-/* `why` moves into the row. */
-static enum journal_status bury(struct work *w, const struct event *ev, char *why)
+static enum journal_status bury(struct work *w, const struct event *ev, const char *why)
 {
 	struct delivery d = {.seq = ev->seq,
 			     .duty = {.target = DELIVERY_INTAKE},
 			     .state = DELIVERY_DEAD,
 			     .ended_at = w->at,
-			     .why = why};
+			     .why = mem_text(why)};
 	enum journal_status status = journal_put_delivery(w->s->j, &d, w->err);
 
 	delivery_clear(&d);
@@ -166,7 +167,7 @@ static char *loop_of(struct work *w, const struct event *ev)
 }
 
 static enum journal_status store(struct work *w, struct event *ev, const struct outcome *o,
-				 bool refused, bool looped)
+				 bool refused, const char *buried)
 {
 	struct journal_event row = {
 		.event = ev,
@@ -180,10 +181,8 @@ static enum journal_status store(struct work *w, struct event *ev, const struct 
 
 	if (status == JOURNAL_OK)
 		status = dedupe_add(w->s->dedupe, ev, w->err);
-	if (status == JOURNAL_OK && refused)
-		status = bury(w, ev, reason_of(ev));
-	else if (status == JOURNAL_OK && looped)
-		status = bury(w, ev, loop_of(w, ev));
+	if (status == JOURNAL_OK && buried)
+		status = bury(w, ev, buried);
 	return status;
 }
 
@@ -192,19 +191,20 @@ static enum journal_status accept_one(struct work *w, const struct event *given,
 {
 	struct sequencer *s = w->s;
 	struct event *ev = event_accepted(given, journal_last_seq(s->j) + 1, w->at);
-	bool looped = ev->hops > EVENT_MAX_HOPS;
+	char *buried = refused ? reason_of(ev) : ev->hops > EVENT_MAX_HOPS ? loop_of(w, ev) : NULL;
 	struct outcome o = {0};
 	enum journal_status status;
 
-	if (!refused && !looped)
+	if (!buried)
 		route_event(s->plan, s->state, ev, fired, &o);
-	status = store(w, ev, &o, refused, looped);
+	status = store(w, ev, &o, refused, buried);
 	if (status != JOURNAL_OK) {
 		event_unref(ev);
 		outcome_clear(&o);
+		free(buried);
 		return status;
 	}
-	add_accepted(w->out, ev, o.duties, o.nduties);
+	add_accepted(w->out, ev, o.duties, o.nduties, buried);
 	o.duties = NULL;
 	take_outcome(w, &o, ev);
 	return JOURNAL_OK;

@@ -26,6 +26,7 @@ struct accepted {            /* an event that came into being in a batch */
 	struct event *event; /* one reference, the receiver's */
 	struct duty *duties; /* the receiver's */
 	size_t n;
+	char *buried; /* why it became a dead letter instead, or NULL; the receiver's */
 };
 
 struct batch {
