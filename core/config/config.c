@@ -61,6 +61,24 @@ static char *address(const struct section *s, const char *key)
 	return text;
 }
 
+/* Any free port is not the same one twice. */
+static bool same_address(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	return strcmp(a, b) == 0 && len > 2 && strcmp(a + len - 2, ":0") != 0;
+}
+
+static char *proxy(const struct section *s)
+{
+	char *text = section_text(s, "proxy");
+	struct err err;
+
+	if (text && !form_proxy(text, &err))
+		section_error(s, "proxy", "%s", err.text);
+	return text;
+}
+
 static char *admin_path(const struct section *s)
 {
 	char *text = section_text(s, "admin"), *path;
@@ -144,8 +162,10 @@ static void read_core(struct config *c, const struct section *s)
 	c->admin = admin_path(s);
 	c->listen = address(s, "listen");
 	c->metrics = address(s, "metrics");
+	if (c->listen && c->metrics && same_address(c->listen, c->metrics))
+		section_error(s, "metrics", "`%s` is what `listen` has already", c->metrics);
 	read_tls(c, s);
-	c->proxy = section_text(s, "proxy");
+	c->proxy = proxy(s);
 	c->ca = section_path(s, "ca");
 	c->log = text_or(s, "log", "info");
 	if (!form_log(c->log, &err))
@@ -470,6 +490,21 @@ const struct rule_config *config_rule(const struct config *c, const char *name)
 uint64_t config_fingerprint(const struct config *c)
 {
 	return c->fingerprint;
+}
+
+struct place config_core_place(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->ini.n; i++) {
+		const struct ini_section *s = &c->ini.sections[i];
+
+		if (s->ignored || strcmp(s->kind, "pointsman") != 0)
+			continue;
+		for (size_t k = 0; k < s->n; k++) {
+			if (strcmp(s->keys[k].name, name) == 0)
+				return ini_place(&s->keys[k], 0);
+		}
+	}
+	return (struct place){0};
 }
 
 struct place config_place(const struct ini_key *key, const char *value, size_t offset)

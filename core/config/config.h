@@ -151,6 +151,7 @@ uint64_t config_fingerprint(const struct config *c);
 /* Where byte `offset` of a value stands: exactly in what was written as it is or in an
  * @FILE, at the value's start where something was filled in. */
 struct place config_place(const struct ini_key *key, const char *value, size_t offset);
+struct place config_core_place(const struct config *c, const char *name); /* of [pointsman] */
 struct place setting_place(const struct setting *s, size_t offset);
 
 /* "source", .. and the keys that belong to the host in such a section. */

@@ -4,9 +4,11 @@
 #include "base/mem.h"
 #include "base/units.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CENTURY (36525LL * 86400000)
 
@@ -238,15 +240,74 @@ bool form_keep_count(const char *text, int64_t *ms, int64_t *max, struct err *er
 	return ok;
 }
 
+/* `[::1]`, a name or numbers, which are then those of an address. */
+static bool host(const char *text, size_t len)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	bool bracketed = len > 2 && *text == '[' && text[len - 1] == ']', good;
+	char *name = mem_slice(text + bracketed, len - 2 * (size_t)bracketed);
+
+	if (bracketed)
+		good = inet_pton(AF_INET6, name, address) == 1;
+	else if (name[strspn(name, "0123456789.")] == '\0')
+		good = !*name || inet_pton(AF_INET, name, address) == 1;
+	else
+		good = !strpbrk(name, " \t/:[]@?#");
+	free(name);
+	return good;
+}
+
 bool form_address(const char *text, struct err *err)
 {
 	const char *colon = strrchr(text, ':');
 	uint32_t port;
 
-	if (colon && form_number(colon + 1, 0, 65535, &port, NULL) && !strpbrk(text, " \t/") &&
-	    (*text == '[' ? colon > text + 1 && colon[-1] == ']' : strchr(text, ':') == colon))
+	if (colon && form_number(colon + 1, 0, 65535, &port, NULL) &&
+	    host(text, (size_t)(colon - text)))
 		return true;
 	err_set(err, "`%s` is no address like 127.0.0.1:8080, [::1]:8080 or :8080", text);
+	return false;
+}
+
+/* Behind the scheme; a user and a password may stand in front of the host. */
+static bool proxy_host(const char *text)
+{
+	size_t len = strcspn(text, "/");
+	const char *at = memrchr(text, '@', len), *colon;
+	uint32_t port;
+
+	if (text[len] && text[len + 1])
+		return false;
+	if (at) {
+		len -= (size_t)(at + 1 - text);
+		text = at + 1;
+	}
+	colon = memrchr(text, ':', len);
+	if (colon && !memchr(colon, ']', len - (size_t)(colon - text))) {
+		char *number = mem_slice(colon + 1, len - (size_t)(colon + 1 - text));
+		bool good = form_number(number, 1, 65535, &port, NULL);
+
+		free(number);
+		if (!good)
+			return false;
+		len = (size_t)(colon - text);
+	}
+	return len > 0 && host(text, len);
+}
+
+bool form_proxy(const char *text, struct err *err)
+{
+	static const char *const schemes[] = {"http",    "https",  "socks4",
+					      "socks4a", "socks5", "socks5h"};
+	const char *slashes = strstr(text, "://");
+	bool known = !slashes;
+
+	for (size_t i = 0; slashes && i < sizeof schemes / sizeof *schemes; i++)
+		known = known || (strlen(schemes[i]) == (size_t)(slashes - text) &&
+				  strncasecmp(schemes[i], text, strlen(schemes[i])) == 0);
+	if (known && proxy_host(slashes ? slashes + 3 : text))
+		return true;
+	err_set(err, "it is no address of a proxy like http://proxy.example.org:3128");
 	return false;
 }
 

@@ -28,6 +28,8 @@ bool form_keep(const char *text, int64_t *ms, int64_t *max_bytes, struct err *er
 bool form_keep_count(const char *text, int64_t *ms, int64_t *max, struct err *err);
 /* `host:port`, `:port`, `[::1]:port` */
 bool form_address(const char *text, struct err *err);
+/* `http://host:3128`, `host:3128`; what it says does not repeat a password */
+bool form_proxy(const char *text, struct err *err);
 /* A level, a format or both: `info`, `debug json` */
 bool form_log(const char *text, struct err *err);
 

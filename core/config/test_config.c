@@ -360,6 +360,18 @@ static void wrong_values_say_what_the_form_is(void **state)
 		{"[pointsman]\nkeep-dead = 7d, max 1G\n", "is no time with a number"},
 		{"[pointsman]\nlisten = 8080\n", "listen: `8080` is no address"},
 		{"[pointsman]\nlisten = ::1:80\n", "listen: `::1:80` is no address"},
+		{"[pointsman]\nlisten = 999.1.1.1:80\n", "listen: `999.1.1.1:80` is no address"},
+		{"[pointsman]\nlisten = [zz]:80\n", "listen: `[zz]:80` is no address"},
+		{"[pointsman]\nmetrics = a b:80\n", "metrics: `a b:80` is no address"},
+		{"[pointsman]\nlisten = :80\nmetrics = :80\n",
+		 "3:11: metrics: `:80` is what `listen` has"},
+		{"[pointsman]\nproxy = http://\n", "f.ini:2:9: proxy: it is no address of a proxy"},
+		{"[pointsman]\nproxy = ftp://a:1\n", "proxy: it is no address"},
+		{"[pointsman]\nproxy = http://a:port\n", "proxy: it is no address"},
+		{"[pointsman]\nproxy = http://a:0\n", "proxy: it is no address"},
+		{"[pointsman]\nproxy = http://a b:1\n", "proxy: it is no address"},
+		{"[pointsman]\nproxy = http://a:1/path\n", "proxy: it is no address"},
+		{"[pointsman]\nproxy = http://[::g]:1\n", "proxy: it is no address"},
 		{"[pointsman]\nlog = loud\n", "log: `loud` is neither a level"},
 		{"[pointsman]\nmax-journal = 0\n", "max-journal: `0` is no size"},
 	};
@@ -367,6 +379,27 @@ static void wrong_values_say_what_the_form_is(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
 		mentions(cases[i][0], cases[i][1]);
+}
+
+static void a_proxy_may_be_written_in_many_ways(void **state)
+{
+	static const char *const proxies[] = {"http://proxy.example:3128",
+					      "proxy.example:3128",
+					      "proxy",
+					      "HTTPS://p:443/",
+					      "socks5h://[::1]:1080",
+					      "http://user:p@ss:word@10.0.0.1:8080",
+					      "http://[::1]"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(proxies); i++) {
+		char *text = mem_format("[pointsman]\nproxy = %s\n", proxies[i]);
+		struct config *c = good(text);
+
+		assert_string_equal(c->proxy, proxies[i]);
+		config_free(c);
+		free(text);
+	}
 }
 
 static void rates_and_retries_have_all_their_forms(void **state)
@@ -494,6 +527,7 @@ int main(void)
 		cmocka_unit_test(keys_of_one_line_refuse_a_second),
 		cmocka_unit_test(what_cannot_be_together_is_refused),
 		cmocka_unit_test(wrong_values_say_what_the_form_is),
+		cmocka_unit_test(a_proxy_may_be_written_in_many_ways),
 		cmocka_unit_test(rates_and_retries_have_all_their_forms),
 		cmocka_unit_test(a_section_with_an_unreadable_line_misses_nothing),
 		cmocka_unit_test(tests_name_files_beside_the_configuration),

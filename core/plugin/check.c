@@ -3,10 +3,13 @@
 #include "base/mem.h"
 #include "plugin/survey.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 bool is_target(const struct instance_config *i)
 {
@@ -233,6 +236,32 @@ static void check_was(const struct survey *s)
 	}
 }
 
+/* A file the core opens at start; what is in it is judged then. */
+static void check_file(const struct survey *s, const char *key, const char *path)
+{
+	const char *why = NULL;
+	struct stat st;
+
+	if (!path)
+		return;
+	if (stat(path, &st) != 0)
+		why = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		why = "it is no file";
+	else if (access(path, R_OK) != 0)
+		why = strerror(errno);
+	if (why)
+		report_error(s->report, config_core_place(s->config, key),
+			     "%s: %s cannot be read: %s", key, path, why);
+}
+
+static void check_files(const struct survey *s)
+{
+	check_file(s, "certificate", s->config->certificate);
+	check_file(s, "certificate-key", s->config->certificate_key);
+	check_file(s, "ca", s->config->ca);
+}
+
 static void survey_free(struct survey *s)
 {
 	for (size_t i = 0; i < s->config->ninstances; i++)
@@ -258,6 +287,7 @@ void check_config(const struct config *config, struct loader *loader, struct rep
 		s.parts[i].section = &config->instances[i];
 		check_part(&s, &s.parts[i]);
 	}
+	check_files(&s);
 	check_secrets(&s);
 	check_unasked(&s);
 	check_was(&s);

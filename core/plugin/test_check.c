@@ -75,6 +75,21 @@ static void a_good_configuration_has_no_remark(void **state)
 	     "");
 }
 
+static void files_the_core_opens_at_start_are_there(void **state)
+{
+	char *text = mem_format("[pointsman]\nlisten = :1\n"
+				"certificate = nowhere/c.pem\ncertificate-key = %s\n"
+				"ca = nowhere/ca.pem\n" PARTS,
+				samples);
+
+	(void)state;
+	says(text,
+	     "f.ini:3:15: certificate: nowhere/c.pem cannot be read: No such file or directory\n"
+	     "f.ini:4:19: certificate-key: SAMPLES cannot be read: it is no file\n"
+	     "f.ini:5:6: ca: nowhere/ca.pem cannot be read: No such file or directory\n");
+	free(text);
+}
+
 static void names_that_do_not_exist_come_with_the_nearest(void **state)
 {
 	(void)state;
@@ -392,6 +407,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_configuration_has_no_remark),
+		cmocka_unit_test(files_the_core_opens_at_start_are_there),
 		cmocka_unit_test(names_that_do_not_exist_come_with_the_nearest),
 		cmocka_unit_test(a_section_of_the_wrong_kind_is_told),
 		cmocka_unit_test(a_plugin_may_refuse_keys_together),
