@@ -320,6 +320,7 @@ static void dead_letters_of_one_minute_are_announced_together(void **state)
 	bench_settle(b);
 	BENCH_UNTIL(b, bench_count(b, "pointsman.delivery.dead") == 2);
 	assert_non_null(strstr(bench_data(b, "pointsman.delivery.dead"), "\"count\":4"));
+	assert_non_null(strstr(bench_data(b, "pointsman.delivery.dead"), "\"type\":\"t.x\""));
 	bench_stop(b);
 	bench_open(b);
 	bench_wait(b, 20);
@@ -361,6 +362,23 @@ static void a_redrive_that_would_set_back_a_newer_one_needs_force(void **state)
 	assert_int_equal(bench_row(b, seq, "a").state, DELIVERY_DEAD);
 	assert_string_equal(bench_redrive(b, seq, "a", true), "");
 	BENCH_UNTIL(b, b->a.calls == 4);
+	bench_settle(b);
+	assert_non_null(strstr(bench_row(b, seq, "a").trail, "late: event"));
+}
+
+static void dead_letters_of_intake_are_announced_once_a_minute(void **state)
+{
+	(void)state;
+	b = bench_new("", TO_A "[rule w]\non = pointsman.delivery.dead\ndo = watch\n");
+	b->watch.act = fake_ok;
+	bench_refuse(b, "no such shape");
+	BENCH_UNTIL(b, b->watch.calls == 1);
+	assert_non_null(strstr(bench_data(b, "pointsman.delivery.dead"),
+			       "{\"target\":\"intake\",\"count\":1,\"reason\":\"no such shape\""));
+	bench_refuse(b, "nor such a one");
+	bench_settle(b);
+	bench_wait(b, 20);
+	assert_int_equal(bench_count(b, "pointsman.delivery.dead"), 1);
 }
 
 static void what_cannot_be_redriven_says_why(void **state)
@@ -435,6 +453,7 @@ int main(void)
 		FACT(dead_letters_of_one_minute_are_announced_together),
 		FACT(a_redrive_keeps_the_key_of_an_attempt_whose_outcome_is_unknown),
 		FACT(a_redrive_that_would_set_back_a_newer_one_needs_force),
+		FACT(dead_letters_of_intake_are_announced_once_a_minute),
 		FACT(what_cannot_be_redriven_says_why),
 		FACT(a_drop_ends_live_and_dead_deliveries),
 		FACT(a_slow_target_holds_up_no_other),
