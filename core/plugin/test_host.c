@@ -8,7 +8,8 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-/* The eight sentences of pointsman/plugin.h, as far as one process can prove them. */
+/* The sentences of pointsman/plugin.h on threads, time, memory, delivery, order and failure,
+ * as far as one process can prove them; those on life and end are test_host_life.c's. */
 
 #define CONFIG                                                                                     \
 	"[source src]\nplugin = puppet-source\n"                                                   \
@@ -21,9 +22,8 @@ static struct fixture *f;
 /* What the plugin saw. */
 static struct {
 	pm_delivery d, before; /* the last two */
-	int delivered, answered, timed, inside, deepest, created, started, stopped, destroyed;
-	int after_destroy;
-	char key[64], attempt[16], held[64], error[64];
+	int delivered, answered, timed, inside, deepest;
+	char key[64], attempt[16], held[64];
 	const char *stale;
 	char *order; /* of what happened */
 } saw;
@@ -105,9 +105,9 @@ static void a_timer(struct pm_host *h, uint64_t arg)
 static void an_answer(struct pm_host *h, const struct pm_message *m, uint64_t arg)
 {
 	(void)h;
+	(void)m;
 	(void)arg;
 	enter();
-	keep(saw.error, sizeof saw.error, m->error);
 	saw.answered++;
 	saw.inside--;
 }
@@ -511,88 +511,6 @@ static void a_held_delivery_outlives_a_kill(void **state)
 	UNTIL(f, !strstr(fixture_journal(f), "held=step 2"));
 }
 
-static bool on_create(struct pm_host *h)
-{
-	h->self = &saw;
-	saw.created++;
-	happened("create");
-	f->hosts[f->nhosts++] = h;
-	return true;
-}
-
-static bool on_start(struct pm_host *h)
-{
-	assert_ptr_equal(h->self, &saw);
-	happened("start");
-	saw.started++;
-	if (saw.started == 1)
-		h->log(h, PM_ERROR, "the socket is taken");
-	return saw.started > 1;
-}
-
-static void on_stop(struct pm_host *h)
-{
-	(void)h;
-	happened("stop");
-	saw.stopped++;
-}
-
-static void on_destroy(struct pm_host *h)
-{
-	assert_ptr_equal(h->self, &saw);
-	happened("destroy");
-	saw.destroyed++;
-}
-
-static void live_as_written(struct pm_plugin *strings)
-{
-	strings->create = on_create;
-	strings->start = on_start;
-	strings->stop = on_stop;
-	strings->destroy = on_destroy;
-}
-
-static void a_life_is_create_start_stop_destroy(void **state)
-{
-	(void)state;
-	live_as_written(f->action);
-	fixture_begin(f, CONFIG);
-	UNTIL(f, saw.started == 1);
-	assert_false(runtime_ready(f->runtime));
-	assert_string_equal(fixture_problem(f, "act"), "the socket is taken");
-	UNTIL(f, runtime_ready(f->runtime));
-	fixture_stop(f);
-	assert_string_equal(saw.order, "create start start stop destroy ");
-}
-
-static bool refuse_to_be_created(struct pm_host *h)
-{
-	saw.created++;
-	h->log(h, PM_ERROR, "no such region");
-	return false;
-}
-
-static void what_refused_to_be_created_is_not_destroyed(void **state)
-{
-	(void)state;
-	live_as_written(f->action);
-	f->action->create = refuse_to_be_created;
-	fixture_begin(f, CONFIG);
-	UNTIL(f, saw.created);
-	assert_string_equal(fixture_problem(f, "act"), "no such region");
-	fixture_stop(f);
-	assert_null(saw.order);
-}
-
-static void an_instance_that_ends_while_it_is_loaded_is_never_created(void **state)
-{
-	(void)state;
-	live_as_written(f->action);
-	fixture_begin(f, CONFIG);
-	fixture_stop(f);
-	assert_null(saw.order);
-}
-
 static void open_deliveries_come_again_with_the_same_key(void **state)
 {
 	char key[64];
@@ -608,89 +526,6 @@ static void open_deliveries_come_again_with_the_same_key(void **state)
 	fixture_start(f, CONFIG);
 	UNTIL(f, saw.delivered == 2);
 	assert_string_equal(saw.key, key);
-}
-
-static void an_answer_that_is_noted(struct pm_host *h, const struct pm_message *m, uint64_t arg)
-{
-	an_answer(h, m, arg);
-	assert_int_equal(m->status, 0);
-	happened(m->error);
-	h->save(h, "noted", "yes");
-}
-
-static void ask_and_wait(struct pm_host *h)
-{
-	h->http(h, &PM_HTTP(.url = "http://test/"), an_answer_that_is_noted, 0);
-	h->after(h, 0, a_timer, 7);
-}
-
-static void count_the_dead(struct pm_host *h, pm_delivery d)
-{
-	(void)h;
-	(void)d;
-	saw.after_destroy += saw.destroyed;
-}
-
-static void before_destroy_requests_are_answered_and_timers_dropped(void **state)
-{
-	(void)state;
-	live_as_written(f->action);
-	saw.started = 1;
-	fixture_start(f, CONFIG);
-	fixture_call(fixture_host(f, "act"), ask_and_wait);
-	assert_int_equal(f->nrequests, 1);
-	fixture_close_runtime(f);
-	assert_string_equal(saw.order, "create start stop cancelled destroy ");
-	assert_true(fixture_request(f)->cancelled);
-	fixture_settle(f);
-	assert_int_equal(saw.timed, 0);
-	assert_non_null(strstr(fixture_journal(f), "save noted=yes"));
-	fixture_close_engine(f);
-}
-
-static void after_destroy_nothing_calls(void **state)
-{
-	struct pm_host *source;
-
-	(void)state;
-	live_as_written(f->action);
-	saw.started = 1;
-	f->action->deliver = count_the_dead;
-	f->action->cancel = count_the_dead;
-	fixture_start(f, CONFIG);
-	source = fixture_host(f, "src");
-	fixture_stop_journal(f);
-	fixture_emit(f, source, &PM_EMIT(.type = "item.added", .id = "a", .json = "{}"));
-	fixture_close_runtime(f);
-	assert_int_equal(saw.destroyed, 1);
-	fixture_let_journal(f);
-	UNTIL(f, engine_stats(f->engine).last_seq == 1);
-	fixture_settle(f);
-	fixture_close_engine(f);
-	assert_int_equal(saw.after_destroy, 0);
-}
-
-static void an_answer_asks_again(struct pm_host *h, const struct pm_message *m, uint64_t arg)
-{
-	an_answer(h, m, arg);
-	h->http(h, &PM_HTTP(.url = "http://test/"), an_answer_asks_again, 0);
-}
-
-static void poll_for_ever(struct pm_host *h)
-{
-	h->http(h, &PM_HTTP(.url = "http://test/"), an_answer_asks_again, 0);
-}
-
-static void a_plugin_that_asks_again_on_every_answer_is_ended_all_the_same(void **state)
-{
-	(void)state;
-	live_as_written(f->action);
-	saw.started = 1;
-	fixture_start(f, CONFIG);
-	fixture_call(fixture_host(f, "act"), poll_for_ever);
-	fixture_stop(f);
-	assert_int_equal(saw.destroyed, 1);
-	assert_string_equal(saw.error, "cancelled");
 }
 
 int main(int argc, char **argv)
@@ -723,21 +558,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(a_held_delivery_comes_again_with_its_state_and_key,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_held_delivery_outlives_a_kill, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_life_is_create_start_stop_destroy, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(what_refused_to_be_created_is_not_destroyed, set_up,
-						tear_down),
-		cmocka_unit_test_setup_teardown(
-			an_instance_that_ends_while_it_is_loaded_is_never_created, set_up,
-			tear_down),
 		cmocka_unit_test_setup_teardown(open_deliveries_come_again_with_the_same_key,
 						set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			before_destroy_requests_are_answered_and_timers_dropped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(after_destroy_nothing_calls, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_plugin_that_asks_again_on_every_answer_is_ended_all_the_same, set_up,
-			tear_down),
 	};
 
 	fixture_plugins(argc > 1 ? argv[1] : ".");
