@@ -76,32 +76,49 @@ static void read_example(struct journal *j, struct sequencer *s, void *arg)
 	journal_event_clear(&row);
 }
 
-static void took_example(void *arg)
-{
-	struct obituary_notice *n = arg;
-	struct txn *txn = txn_new();
-
-	if (!n->target->engine->ending)
-		announce_notice(n, txn);
-	engine_hand_over(n->target->engine, txn);
-	event_unref(n->event);
-	delivery_clear(&n->delivery);
-	free(n);
-}
-
-static void announce_when_read(struct target *t, const struct lane_effect *effect)
+static struct obituary_notice *notice_new(struct target *t, const struct lane_effect *effect)
 {
 	struct obituary_notice *n = mem_new(struct obituary_notice);
 
 	n->target = t;
 	n->count = effect->count;
 	delivery_copy(&n->delivery, &effect->delivery);
-	engine_ask(t->engine, read_example, took_example, n);
+	return n;
+}
+
+static void notice_free(struct obituary_notice *n)
+{
+	event_unref(n->event);
+	delivery_clear(&n->delivery);
+	free(n);
+}
+
+static void took_example(void *arg)
+{
+	struct obituary_notice *n = arg;
+	struct engine *e = n->target->engine;
+	struct txn *txn = txn_new();
+
+	if (!e->ending)
+		announce_notice(n, txn);
+	engine_hand_over(e, txn);
+	notice_free(n);
+}
+
+/* While the engine is loaded there is no other thread yet, and the journal is ours. */
+static void announce_at_load(struct obituary_notice *n, struct txn *txn)
+{
+	struct engine *e = n->target->engine;
+
+	read_example(e->journal, e->sequencer, n);
+	announce_notice(n, txn);
+	notice_free(n);
 }
 
 void announce_dead(struct target *t, const struct lane_effect *effect, struct txn *txn)
 {
 	const struct delivery *d = &effect->delivery;
+	struct engine *e = t->engine;
 	struct event *ev = event_of(t, d->seq);
 
 	log_error("%s: gave up on event %llu: %s; kept as dead letter %llu/%s", t->section->name,
@@ -109,8 +126,10 @@ void announce_dead(struct target *t, const struct lane_effect *effect, struct tx
 		  (unsigned long long)d->seq, t->section->name);
 	if (ev)
 		announce_notice(&(struct obituary_notice){t, effect->count, *d, ev}, txn);
+	else if (e->thread)
+		engine_ask(e, read_example, took_example, notice_new(t, effect));
 	else
-		announce_when_read(t, effect);
+		announce_at_load(notice_new(t, effect), txn);
 }
 
 /* Without a cause: after a loop it would be one hop more, and so a loop itself. */

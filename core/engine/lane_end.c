@@ -173,18 +173,25 @@ static void retry_in(struct lane *l, struct lane_entry *e, int64_t pause, struct
 		lane_supersede(l, e, now, out);
 }
 
+/* Asked to wait for longer than there is time, it has one more try at its end. */
+static int64_t next_pause(const struct lane *l, const struct lane_entry *e, int64_t after_ms,
+			  struct lane_now now)
+{
+	int64_t left = l->settings.retry.for_ms - budget_used(l, e, now);
+
+	if (after_ms < 0)
+		return pause_before(&l->settings.retry, e->d.attempt - 1, now.random);
+	if (after_ms > left && left > 0)
+		return left;
+	return after_ms > 0 ? after_ms : 1;
+}
+
 void lane_fail(struct lane *l, struct lane_entry *e, const char *result, const char *why,
 	       int64_t after_ms, bool unknown, struct lane_now now, struct lane_effects *out)
 {
 	const struct retry *retry = &l->settings.retry;
-	int64_t left = retry->for_ms - budget_used(l, e, now);
-	int64_t pause = after_ms > 0    ? after_ms
-			: after_ms == 0 ? 1
-					: pause_before(retry, e->d.attempt - 1, now.random);
+	int64_t pause = next_pause(l, e, after_ms, now);
 
-	/* Asked to wait for longer than there is, it has one more try at the end. */
-	if (after_ms > left)
-		pause = left;
 	e->d.unknown = unknown;
 	e->d.deaths = 0;
 	if (retry->none || is_over_budget(l, e, pause, now)) {
