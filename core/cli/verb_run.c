@@ -17,7 +17,8 @@
 #define REQUEST_MS         30000
 #define DRAIN_MS           10000 /* systemd kills after 90 s */
 #define CLOSE_S            10
-#define WATCH_READY_MS     20
+#define LOOK_FIRST_MS      2    /* people and systemd wait for readiness: often at first, */
+#define LOOK_LAST_MS       1000 /* and seldom when it takes its time */
 
 struct daemon {
 	struct service service;
@@ -27,6 +28,7 @@ struct daemon {
 	struct admin *admin;
 	struct loop_watch *term, *interrupt, *hangup;
 	struct loop_timer *ready, *watchdog;
+	int64_t look_ms;
 	bool stopping;
 };
 
@@ -63,13 +65,14 @@ static void on_stop_signal(void *arg)
 	engine_drain(d->service.engine, DRAIN_MS, on_drained, d);
 }
 
-/* Says once that all is ready; before that, looks often, because people wait for it. */
+/* Says once that all is ready. */
 static void look_ready(void *arg)
 {
 	struct daemon *d = arg;
 
 	if (!runtime_ready(d->service.runtime)) {
-		loop_timer_set(d->ready, WATCH_READY_MS);
+		loop_timer_set(d->ready, d->look_ms);
+		d->look_ms = d->look_ms * 2 < LOOK_LAST_MS ? d->look_ms * 2 : LOOK_LAST_MS;
 		return;
 	}
 	log_info("ready: %zu sections, generation %u", d->service.config->ninstances,
@@ -226,6 +229,7 @@ static void serve(struct daemon *d)
 	d->watchdog = loop_timer_new(loop, feed_watchdog, d);
 	engine_start(d->service.engine);
 	runtime_start(d->service.runtime);
+	d->look_ms = LOOK_FIRST_MS;
 	look_ready(d);
 	if (notify_watchdog_ms())
 		feed_watchdog(d);
