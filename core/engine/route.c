@@ -80,7 +80,7 @@ static void say(struct buf *b, const char *name, const char *value)
 	buf_json_string(b, value, strlen(value));
 }
 
-/* DESIGN 4.1, loops: an own event is not told to the target it is about.  A firing stands
+/* docs/behaviour.md, loops: an own event is not told to the target it is about.  A firing stands
  * for its members and is no news about anyone. */
 static bool is_about(const struct event *ev, const char *target)
 {

@@ -143,7 +143,7 @@ static uint64_t trim(struct fixture *f)
 	return floor;
 }
 
-/* DESIGN §4.1, dedupe: on (instance, source, id). */
+/* docs/behaviour.md, dedupe: on (instance, source, id). */
 static void an_id_is_known_by_instance_source_and_id(void **state)
 {
 	struct fixture *f = *state;
@@ -373,7 +373,7 @@ static void two_hundred_thousand_ids_are_kept_apart(void **state)
 		assert_int_equal(find(f, n), 0);
 }
 
-/* DESIGN §4.1, names: `was = OLD` carries over what belonged to the name. */
+/* docs/behaviour.md, names: `was = OLD` carries over what belonged to the name. */
 static void a_number_stays_with_a_section_that_is_renamed(void **state)
 {
 	struct fixture *f = *state;
@@ -410,7 +410,7 @@ static void rename_instance(struct fixture *f, const char *was, const char *name
 	f->instance = name;
 }
 
-/* DESIGN §4.1, names: an id that the old name brought is known of the new one. */
+/* docs/behaviour.md, names: an id that the old name brought is known of the new one. */
 static void an_id_stays_known_when_its_source_is_renamed(void **state)
 {
 	struct fixture *f = *state;

@@ -103,7 +103,7 @@ static void duties_cut_short_are_refused_at_every_byte(void **state)
 	buf_free(&b);
 }
 
-/* DESIGN §4.1, idempotency key: hash(instance, source, event id, target, round). */
+/* docs/behaviour.md, idempotency key: hash(instance, source, event id, target, round). */
 static void a_key_differs_when_any_of_its_parts_does(void **state)
 {
 	static const struct {

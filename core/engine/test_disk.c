@@ -194,7 +194,7 @@ static void start_over(struct fixture *f)
 	disk_insert();
 }
 
-/* DESIGN idea 3: accepted means durable. */
+/* docs/behaviour.md, acceptance: accepted means durable. */
 static void a_power_cut_at_any_write_leaves_whole_batches(void **state)
 {
 	struct fixture *f = *state;
@@ -242,7 +242,7 @@ static void check_nothing_is_written(struct fixture *f, uint32_t at)
 		fail_msg("error at write %u, then wrote again", at);
 }
 
-/* DESIGN §4.1, I/O error on write or sync: write nothing more. */
+/* docs/behaviour.md, I/O error on write or sync: write nothing more. */
 static void after_an_io_error_nothing_more_is_written(void **state)
 {
 	struct fixture *f = *state;
@@ -260,7 +260,7 @@ static void after_an_io_error_nothing_more_is_written(void **state)
 	}
 }
 
-/* DESIGN §4.1, disk full: the same batch is tried again. */
+/* docs/behaviour.md, disk full: the same batch is tried again. */
 static void a_batch_that_found_no_room_is_done_when_there_is_some(void **state)
 {
 	struct fixture *f = *state;

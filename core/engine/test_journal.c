@@ -284,7 +284,7 @@ static void effects_are_the_events_caused_by_one(void **state)
 	assert_int_equal(s.seqs[1], 4);
 }
 
-/* DESIGN §4.1, dedupe: a repeat adds "seen again" to the first event's timeline. */
+/* docs/behaviour.md, dedupe: a repeat adds "seen again" to the first event's timeline. */
 static void repeats_are_counted_with_their_event(void **state)
 {
 	struct fixture *f = *state;
@@ -498,7 +498,7 @@ static void a_dead_letter_that_is_redriven_is_live_again(void **state)
 	assert_int_equal(live.n, 3);
 }
 
-/* DESIGN §4.1, order: `dlq retry` asks whether the target has since done a newer one. */
+/* docs/behaviour.md, order: `dlq retry` asks whether the target has since done a newer one. */
 static void what_a_target_did_since_is_shown_newest_first(void **state)
 {
 	struct fixture *f = *state;
@@ -632,7 +632,7 @@ static void open_and_add_one(struct fixture *f)
 	fill(f, journal_last_seq(f->j) + 1, journal_last_seq(f->j) + 1, 0);
 }
 
-/* DESIGN §4.1, a plugin that kills the process: the next start must know. */
+/* docs/behaviour.md, a plugin that kills the process: the next start must know. */
 static void a_stop_without_close_is_noticed_once(void **state)
 {
 	struct fixture *f = *state;
@@ -674,7 +674,7 @@ static void a_journal_of_a_newer_version_is_refused(void **state)
 	assert_non_null(strstr(f->err.text, "newer pointsman"));
 }
 
-/* DESIGN §4.1, damaged journal: events carry their own checksum. */
+/* docs/behaviour.md, damaged journal: events carry their own checksum. */
 static void an_event_that_was_changed_on_disk_counts_as_lost(void **state)
 {
 	struct fixture *f = *state;
@@ -700,7 +700,7 @@ static void an_event_that_was_changed_on_disk_counts_as_lost(void **state)
 	assert_null(journal_take_damage(f->j));
 }
 
-/* DESIGN §4.1, retention: auto_vacuum = INCREMENTAL from creation. */
+/* docs/behaviour.md, retention: auto_vacuum = INCREMENTAL from creation. */
 static void the_file_is_made_to_shrink_and_to_sync_in_full(void **state)
 {
 	struct fixture *f = *state;
@@ -723,7 +723,7 @@ static void the_file_is_made_to_shrink_and_to_sync_in_full(void **state)
 	free(path);
 }
 
-/* DESIGN §4.1, disk full: a preallocated reserve file. */
+/* docs/behaviour.md, disk full: a preallocated reserve file. */
 static bool never(uint64_t seq, void *arg)
 {
 	(void)seq;

@@ -200,7 +200,7 @@ static void a_match_is_a_duty_of_each_target(void **state)
 	goes_to(f, "");
 }
 
-/* DESIGN §4.1, idempotency key: one event makes at most one delivery per target, whichever
+/* docs/behaviour.md, idempotency key: one event makes at most one delivery per target, whichever
  * rules ask for it. */
 static void two_rules_make_one_delivery_to_a_target(void **state)
 {
@@ -216,7 +216,7 @@ static void two_rules_make_one_delivery_to_a_target(void **state)
 			    "{\"rule\":\"two\",\"matched\":true,\"taken\":[\"slack\"]}]");
 }
 
-/* DESIGN §4.1, `a then b`. */
+/* docs/behaviour.md, `a then b`. */
 static void a_target_asked_for_by_itself_does_not_wait_for_a_then(void **state)
 {
 	struct fixture *f = *state;
@@ -305,7 +305,7 @@ static void inputs_fire_when_all_are_filled_and_one_is_new(void **state)
 	free(rules);
 }
 
-/* DESIGN §4.1, slots: "new" is cleared when the rule fires. */
+/* docs/behaviour.md, slots: "new" is cleared when the rule fires. */
 static void a_slot_is_new_only_once(void **state)
 {
 	struct fixture *f = *state;
@@ -371,7 +371,7 @@ static void with_coalesce_inputs_wait_for_quiet_and_take_the_slots_as_they_then_
 	free(rules);
 }
 
-/* DESIGN §4.1, slots: the text belongs to the slot. */
+/* docs/behaviour.md, slots: the text belongs to the slot. */
 static void a_slot_whose_text_changed_is_empty_and_says_so(void **state)
 {
 	struct fixture *f = *state;
@@ -437,7 +437,7 @@ static void a_window_closes_at_max_however_busy(void **state)
 	members_are(f, "1 2 3");
 }
 
-/* DESIGN §4.1, a firing: a window closes early at 1,000 events or 1 MB. */
+/* docs/behaviour.md, a firing: a window closes early at 1,000 events or 1 MB. */
 static void a_window_closes_early_at_1000_events(void **state)
 {
 	struct fixture *f = *state;
@@ -538,7 +538,7 @@ static void the_group_goes_with_the_duty(void **state)
 	assert_true(duty_to(f, "build")->group == x);
 }
 
-/* DESIGN §4.1, own events: pointsman.group.dropped. */
+/* docs/behaviour.md, own events: pointsman.group.dropped. */
 static void the_oldest_idle_group_gives_way_and_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -588,7 +588,7 @@ static void a_very_long_group_goes_by_its_digest(void **state)
 	free(data);
 }
 
-/* DESIGN §4.1, a firing: the rule's targets are its duties. */
+/* docs/behaviour.md, a firing: the rule's targets are its duties. */
 static void a_firing_is_delivered_to_its_rules_targets_and_to_who_asks_for_it(void **state)
 {
 	struct fixture *f = *state;
@@ -612,7 +612,7 @@ static void a_firing_is_delivered_to_its_rules_targets_and_to_who_asks_for_it(vo
 	free(fired.members);
 }
 
-/* DESIGN §4.1, loops. */
+/* docs/behaviour.md, loops. */
 static void an_own_event_is_never_told_to_the_target_it_is_about(void **state)
 {
 	struct fixture *f = *state;
@@ -829,7 +829,7 @@ static struct event *payload_event(struct fixture *f, const struct firing *firin
 	return ev;
 }
 
-/* DESIGN §4.1, a firing: paths show its members, and the newest as itself. */
+/* docs/behaviour.md, a firing: paths show its members, and the newest as itself. */
 static void a_firing_holds_copies_of_its_members(void **state)
 {
 	struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* DESIGN §4.1, damaged journal: every page in turn is overwritten, and what was on the
+/* docs/behaviour.md, damaged journal: every page in turn is overwritten, and what was on the
  * others must be there afterwards. */
 #include "base/log.h"
 #include "base/mem.h"

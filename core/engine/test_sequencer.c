@@ -223,7 +223,7 @@ static void an_event_gets_its_number_its_time_and_its_duties(void **state)
 	journal_event_clear(&row);
 }
 
-/* DESIGN §4.1, dedupe: a repeat adds "seen again" to the first event's timeline. */
+/* docs/behaviour.md, dedupe: a repeat adds "seen again" to the first event's timeline. */
 static void a_repeat_is_dropped_and_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -248,7 +248,7 @@ static void a_repeat_is_dropped_and_counted(void **state)
 	assert_int_equal(f->out.n, 0);
 }
 
-/* DESIGN §4.1, emitted by an action: emits, saves, holds and the finish of one call are one
+/* docs/behaviour.md, emitted by an action: emits, saves, holds and the finish of one call are one
  * transaction. */
 static void all_that_a_call_asked_for_is_there_at_once(void **state)
 {
@@ -311,7 +311,7 @@ static void a_refused_event_is_a_dead_letter_with_its_reason(void **state)
 	delivery_clear(&d);
 }
 
-/* DESIGN §4.1, a firing: an event in the same transaction, with the rule's targets. */
+/* docs/behaviour.md, a firing: an event in the same transaction, with the rule's targets. */
 static void a_firing_is_an_event_of_the_same_batch(void **state)
 {
 	struct fixture *f = *state;
@@ -408,7 +408,7 @@ static void slots_survive_a_restart(void **state)
 	assert_string_equal(f->logged, ""); /* said once */
 }
 
-/* DESIGN §4.1, loops: above 32 hops a dead letter names the chain. */
+/* docs/behaviour.md, loops: above 32 hops a dead letter names the chain. */
 static void a_loop_ends_in_a_dead_letter_that_names_its_rules(void **state)
 {
 	struct fixture *f = *state;
@@ -477,7 +477,7 @@ static void a_group_given_up_is_told_by_an_event(void **state)
 	journal_event_clear(&row);
 }
 
-/* DESIGN §4.1, `a then b`; one event makes at most one delivery to a target. */
+/* docs/behaviour.md, `a then b`; one event makes at most one delivery to a target. */
 static void what_then_begins_is_begun_once(void **state)
 {
 	struct fixture *f = *state;
@@ -509,7 +509,7 @@ static void what_then_begins_is_begun_once(void **state)
 	}
 }
 
-/* DESIGN §4.1, names: cursors, saved state, slots and duties follow `was`. */
+/* docs/behaviour.md, names: cursors, saved state, slots and duties follow `was`. */
 static void was_takes_over_what_the_old_name_owned(void **state)
 {
 	struct fixture *f = *state;
@@ -567,7 +567,7 @@ static void rules_are_swapped_between_batches_and_kept_with_the_event(void **sta
 	assert_int_equal(sequencer_generation(f->s), generation + 1);
 }
 
-/* DESIGN §4: acceptance is stored and never goes back; §4.1, clocks. */
+/* docs/behaviour.md, acceptance, clocks. */
 static void time_of_acceptance_never_goes_back_and_never_stands_still(void **state)
 {
 	struct fixture *f = *state;
@@ -591,7 +591,7 @@ static void time_of_acceptance_never_goes_back_and_never_stands_still(void **sta
 	assert_true(f->out.accepted[1].event->at == f->now);
 }
 
-/* DESIGN §4.1, disk full: the same batch is tried again; state changes of a batch are thrown
+/* docs/behaviour.md, disk full: the same batch is tried again; state changes of a batch are thrown
  * away if its commit fails. */
 static void a_batch_without_room_leaves_no_trace_and_is_done_later(void **state)
 {
@@ -686,7 +686,7 @@ static void put_row(struct fixture *f, uint64_t seq, const char *target,
 					 .ended_at = f->now});
 }
 
-/* DESIGN §4.1, retention. */
+/* docs/behaviour.md, retention. */
 static void only_ended_history_is_pruned(void **state)
 {
 	struct fixture *f = *state;
@@ -788,7 +788,7 @@ static void numbers_go_on_when_everything_was_pruned(void **state)
 	assert_int_equal(emit(f, "3", "a", NULL), 3);
 }
 
-/* DESIGN §4.1, dedupe: kept apart from history. */
+/* docs/behaviour.md, dedupe: kept apart from history. */
 static void an_id_is_known_longer_than_its_event(void **state)
 {
 	struct fixture *f = *state;

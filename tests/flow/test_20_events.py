@@ -1,4 +1,4 @@
-"""Events in and out through plugins of no vendor: what DESIGN's table of §4.1 says of them."""
+"""Events in and out through plugins of no vendor: what docs/behaviour.md says of them."""
 
 import json
 import unittest

@@ -1,5 +1,5 @@
 """Plugins from outside the tree, built through pkg-config against an installed prefix, in C and
-C++: the three that plugin-abi.md shows whole, and a sink in C++."""
+C++: a sink, a source, an action that follows a job, and a sink in C++."""
 
 import json
 import os
