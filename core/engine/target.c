@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SCAN_AT_ONCE 20000
+#define GRACE_MS     500 /* a request has `timeout` too, and is to say why it ended */
 
 static struct lane_settings settings_of(const struct instance_config *c)
 {
@@ -14,7 +15,7 @@ static struct lane_settings settings_of(const struct instance_config *c)
 		.retry = c->retry,
 		.rate = c->rate,
 		.concurrency = c->concurrency,
-		.timeout_ms = c->timeout_ms,
+		.timeout_ms = c->timeout_ms + GRACE_MS,
 		.deadline_ms = c->deadline_ms,
 		.ordered = c->order_by != ORDER_NONE,
 	};

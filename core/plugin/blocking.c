@@ -253,10 +253,6 @@ BORROWING(const char *, fill,
 	  (struct pm_host * h, pm_delivery d, int32_t type, const char *text,
 	   const char *const *vars),
 	  (h, d, type, text, vars))
-BORROWING_VOID(finish, (struct pm_host * h, pm_delivery d, pm_result r, const char *why),
-	       (h, d, r, why))
-BORROWING_VOID(hold, (struct pm_host * h, pm_delivery d, uint32_t ms, const char *state),
-	       (h, d, ms, state))
 BORROWING_VOID(finish_by_http, (struct pm_host * h, pm_delivery d, const struct pm_http *rq),
 	       (h, d, rq))
 BORROWING_VOID(finish_as, (struct pm_host * h, pm_delivery d, const struct pm_message *m),
@@ -302,6 +298,26 @@ static void log_blocking(struct pm_host *h, int32_t level, const char *fmt, ...)
 	t->direct.log(h, level, "%s", text);
 	release(t);
 	free(text);
+}
+
+/* The lane knows at once that a delivery ended, so its row must not lag behind: what another
+ * delivery writes meanwhile may rest on it. */
+static void finish_blocking(struct pm_host *h, pm_delivery d, pm_result r, const char *why)
+{
+	struct thread *t = borrow(h);
+
+	t->direct.finish(h, d, r, why);
+	instance_submit(t->instance);
+	release(t);
+}
+
+static void hold_blocking(struct pm_host *h, pm_delivery d, uint32_t ms, const char *state)
+{
+	struct thread *t = borrow(h);
+
+	t->direct.hold(h, d, ms, state);
+	instance_submit(t->instance);
+	release(t);
 }
 
 static pm_result emit_blocking(struct pm_host *h, const struct pm_emit *e)
