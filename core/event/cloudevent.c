@@ -248,7 +248,7 @@ static bool hex(const char *text, size_t n, bool some)
 }
 
 /* W3C Trace Context: version 00 ends after the flags, later ones may go on. */
-static bool traceparent_fit(const char *t)
+bool event_traceparent_fit(const char *t)
 {
 	if (strlen(t) < 55 || t[2] != '-' || t[35] != '-' || t[52] != '-')
 		return false;
@@ -285,7 +285,7 @@ static bool attributes_fit(const struct event *ev, struct err *err)
 		err_set(err, "time \"%.60s\" is not RFC 3339, like 2026-11-24T01:02:03Z", ev->time);
 		return false;
 	}
-	if (ev->traceparent && !traceparent_fit(ev->traceparent)) {
+	if (ev->traceparent && !event_traceparent_fit(ev->traceparent)) {
 		err_set(err, "traceparent \"%.80s\" is not that of W3C Trace Context",
 			ev->traceparent);
 		return false;

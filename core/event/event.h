@@ -54,6 +54,7 @@ size_t event_size(const struct event *ev); /* bytes of attributes and payload */
  * dots), non-empty id and source, valid time and traceparent, payload a strict JSON object,
  * not over EVENT_MAX_BYTES.  `err` says what is wrong, with line and column in a payload. */
 bool event_check(const struct event *ev, struct err *err);
+bool event_traceparent_fit(const char *t); /* of W3C Trace Context */
 
 /* The CloudEvents 1.0 JSON form, one line: specversion id source type subject time
  * datacontenttype traceparent data, and the extensions `instance` and, once accepted,

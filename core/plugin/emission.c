@@ -23,25 +23,34 @@ static bool declared(const struct plugin *p, const char *type)
 }
 
 /* RFC 3339 from what the plugin gave: that, milliseconds, or nothing. */
-static void set_time(const char *given, int64_t now, char out[32])
+static bool set_time(const char *given, int64_t now, char out[32], struct err *err)
 {
 	int64_t ms = now;
 
-	if (given && !units_time(given, &ms))
-		ms = now;
+	if (given && *given && !units_time(given, &ms)) {
+		err_set(err,
+			"time \"%.60s\" is neither RFC 3339, like 2026-11-24T01:02:03Z, nor "
+			"milliseconds",
+			given);
+		return false;
+	}
 	units_time_text(ms, out);
+	return true;
 }
 
-/* An event without a traceparent begins a trace of its own. */
+/* One that is no traceparent is as good as none, says W3C.  An event without begins a trace
+ * of its own. */
 static void set_trace(struct instance *i, const struct pm_emit *e, const struct engine_call *cause,
 		      char out[64])
 {
+	const char *given = cause ? cause->event->traceparent : NULL;
 	unsigned char bytes[24];
 	char hex[49];
 
-	if (e->traceparent || (cause && cause->event->traceparent)) {
-		snprintf(out, 64, "%s",
-			 e->traceparent ? e->traceparent : cause->event->traceparent);
+	if (e->traceparent && event_traceparent_fit(e->traceparent))
+		given = e->traceparent;
+	if (given) {
+		snprintf(out, 64, "%s", given);
 		return;
 	}
 	instance_world(i)->random(instance_world(i), bytes, sizeof bytes);
@@ -87,7 +96,8 @@ static struct event *complete(struct instance *i, const struct pm_emit *e, const
 	struct event *made = NULL;
 	struct buf id = {0};
 
-	set_time(e->time, o->world->wall(o->world), time);
+	if (!set_time(e->time, o->world->wall(o->world), time, err))
+		return NULL;
 	set_trace(i, e, cause, trace);
 	set_id(i, e, &id);
 	set_cause(&ev, i, cause);

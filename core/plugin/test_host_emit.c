@@ -79,6 +79,23 @@ static void an_undeclared_type_is_kept_as_a_dead_letter(void **state)
 	assert_true(fixture_logged(f, "warn src: event of type item.gone refused: "));
 }
 
+static void a_time_that_is_none_is_kept_as_a_dead_letter(void **state)
+{
+	(void)state;
+	fixture_start(f, CONFIG);
+	assert_int_equal(
+		emit(&PM_EMIT(.type = "item.added", .id = "a", .json = "{}", .time = "yesterday")),
+		PM_REJECT);
+	in_journal("row 1/0 dead");
+	in_journal("\"reason\":\"time \\\"yesterday\\\" is neither RFC 3339");
+	assert_int_equal(emit(&PM_EMIT(.type = "item.added", .id = "b", .json = "{}",
+				       .time = "1700000000000")),
+			 PM_OK);
+	assert_int_equal(emit(&PM_EMIT(.type = "item.added", .id = "c", .json = "{}", .time = "")),
+			 PM_OK);
+	in_journal(" item.added id=c");
+}
+
 static void a_payload_that_is_no_json_object_is_kept_as_a_dead_letter(void **state)
 {
 	(void)state;
@@ -203,6 +220,21 @@ static void what_an_action_emits_follows_from_its_cause(void **state)
 	snprintf(part, sizeof part, "event 3 item.done id=%s/item.done/1 cause=1 hops=1", saw.key);
 	in_journal(part);
 	assert_non_null(strstr(saw.text, "\"traceparent\":\"" PARENT "\""));
+}
+
+static void a_traceparent_that_is_none_begins_a_trace(void **state)
+{
+	(void)state;
+	f->action->deliver = emit_twice;
+	f->sink->deliver = see_trace;
+	saw.delivered = 1;
+	fixture_start(f, CONFIG);
+	assert_int_equal(emit(&PM_EMIT(.type = "item.added", .id = "a", .json = "{}",
+				       .traceparent = "00-what-is-this")),
+			 PM_OK);
+	UNTIL(f, saw.walked == 2);
+	assert_non_null(strstr(saw.text, "\"traceparent\":\"00-"));
+	assert_null(strstr(saw.text, "what-is-this"));
 }
 
 static void a_retry_repeats_the_ids_of_what_it_emits(void **state)
@@ -394,6 +426,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_undeclared_type_is_kept_as_a_dead_letter, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_time_that_is_none_is_kept_as_a_dead_letter,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_payload_that_is_no_json_object_is_kept_as_a_dead_letter, set_up,
 			tear_down),
@@ -407,6 +441,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(an_event_gets_what_the_plugin_left_out, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_an_action_emits_follows_from_its_cause, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_traceparent_that_is_none_begins_a_trace, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_retry_repeats_the_ids_of_what_it_emits, set_up,
 						tear_down),

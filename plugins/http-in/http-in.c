@@ -76,10 +76,11 @@ struct request {
 	pm_result result;
 };
 
-static bool give(struct request *rq, const struct incoming *in)
+static bool give(struct request *rq, struct incoming *in)
 {
 	if (rq->looking)
 		return true;
+	incoming_trace(in, rq->m);
 	rq->result = incoming_emit(rq->h, in);
 	rq->accepted += rq->result == PM_OK;
 	return rq->result == PM_OK;

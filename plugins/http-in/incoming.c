@@ -1,6 +1,7 @@
 #include "incoming.h"
 
 #include "base/mem.h"
+#include "base/units.h"
 #include "json/check.h"
 #include "json/escape.h"
 #include "json/find.h"
@@ -95,6 +96,14 @@ static bool take_member(struct incoming *in, const struct json_value *name,
 	return true;
 }
 
+/* Milliseconds, which the host would take as well, are no time of CloudEvents. */
+static bool is_time(const char *text)
+{
+	int64_t ms;
+
+	return text[strspn(text, "0123456789")] && units_time(text, &ms);
+}
+
 static bool is_complete(struct incoming *in, struct err *err)
 {
 	const char *missing = !in->id.len       ? "id"
@@ -106,6 +115,9 @@ static bool is_complete(struct incoming *in, struct err *err)
 		err_set(err, "specversion is not 1.0");
 	else if (missing)
 		err_set(err, "it has no %s", missing);
+	else if (in->time.len && !is_time(in->time.data))
+		err_set(err, "time \"%.60s\" is not RFC 3339, like 2026-11-24T01:02:03Z",
+			in->time.data);
 	else if (in->data && json_root(in->data, in->data_len).kind != KIND_OBJECT)
 		err_set(err, "data is not a JSON object");
 	else
@@ -164,6 +176,14 @@ bool incoming_binary(struct incoming *in, const struct pm_message *m, struct err
 	in->data = m->body_len ? m->body : NULL;
 	in->data_len = m->body_len;
 	return is_complete(in, err);
+}
+
+void incoming_trace(struct incoming *in, const struct pm_message *m)
+{
+	const char *given = m->header(m, "traceparent");
+
+	if (given && !in->traceparent.len)
+		buf_text_add(&in->traceparent, given);
 }
 
 static const char *text_or_null(const struct buf *b)

@@ -26,6 +26,8 @@ void incoming_free(struct incoming *in);
 bool incoming_structured(struct incoming *in, const char *text, size_t len, struct err *err);
 /* Binary mode: attributes in headers, the payload is `m->body`. */
 bool incoming_binary(struct incoming *in, const struct pm_message *m, struct err *err);
+/* An event that names no trace belongs to that of the request it came in. */
+void incoming_trace(struct incoming *in, const struct pm_message *m);
 
 pm_result incoming_emit(struct pm_host *h, const struct incoming *in);
 

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/mem.h"
 
 #include <openssl/evp.h>
 #include <setjmp.h>
@@ -65,6 +66,62 @@ static void one_event_is_taken_as_it_is(void **state)
 	assert_string_equal(e->subject, "o/1");
 	assert_string_equal(e->time, "2024-05-01T12:00:00Z");
 	assert_string_equal(e->json, "{\"n\":1.50}");
+	testhost_free(t);
+}
+
+#define PARENT "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define OTHER  "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+static void an_event_without_a_trace_takes_that_of_its_request(void **state)
+{
+	struct testhost *t = host(NULL);
+
+	(void)state;
+	assert_int_equal(post(t, LIST(STRUCTURED, "traceparent: " PARENT), EVENT("1"), NULL), 202);
+	assert_string_equal(testhost_event(t)->traceparent, PARENT);
+	assert_int_equal(post(t,
+			      LIST(JSON, "ce-specversion: 1.0", "ce-id: 2", "ce-source: s",
+				   "ce-type: order.placed", "traceparent: " PARENT),
+			      "{}", NULL),
+			 202);
+	assert_string_equal(testhost_event(t)->traceparent, PARENT);
+	assert_int_equal(post(t,
+			      LIST(JSON, "ce-specversion: 1.0", "ce-id: 3", "ce-source: s",
+				   "ce-type: order.placed", "traceparent: " PARENT,
+				   "ce-traceparent: " OTHER),
+			      "{}", NULL),
+			 202);
+	assert_string_equal(testhost_event(t)->traceparent, OTHER);
+	testhost_free(t);
+}
+
+static void a_time_that_is_none_is_400_and_named(void **state)
+{
+	static const char *const times[] = {"yesterday", "1700000000000", "2024-05-01",
+					    "2024-13-01T00:00:00Z"};
+	struct testhost *t = host(NULL);
+	const char *reply;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		char *body = mem_format("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\","
+					"\"type\":\"order.placed\",\"time\":\"%s\"}",
+					times[i]);
+		char *header = mem_format("ce-time: %s", times[i]);
+
+		assert_int_equal(post(t, LIST(STRUCTURED), body, &reply), 400);
+		assert_non_null(strstr(reply, "time \""));
+		assert_non_null(strstr(reply, times[i]));
+		assert_int_equal(post(t,
+				      LIST(JSON, "ce-specversion: 1.0", "ce-id: 1", "ce-source: s",
+					   "ce-type: order.placed", header),
+				      "{}", &reply),
+				 400);
+		assert_non_null(strstr(reply, "time \""));
+		free(body);
+		free(header);
+	}
+	assert_int_equal(testhost_events(t), 0);
 	testhost_free(t);
 }
 
@@ -387,6 +444,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_event_is_taken_as_it_is),
+		cmocka_unit_test(an_event_without_a_trace_takes_that_of_its_request),
+		cmocka_unit_test(a_time_that_is_none_is_400_and_named),
 		cmocka_unit_test(an_absent_payload_is_empty),
 		cmocka_unit_test(a_payload_in_base64_is_read),
 		cmocka_unit_test(what_is_no_event_is_400_and_says_why),

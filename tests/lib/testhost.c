@@ -318,6 +318,7 @@ static void free_emitted(struct emitted *e)
 	free((char *)(uintptr_t)e->shown.source);
 	free((char *)(uintptr_t)e->shown.subject);
 	free((char *)(uintptr_t)e->shown.time);
+	free((char *)(uintptr_t)e->shown.traceparent);
 	free((char *)(uintptr_t)e->shown.json);
 	free((char *)(uintptr_t)e->shown.refuse);
 	free(e);

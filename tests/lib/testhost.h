@@ -60,7 +60,7 @@ void testhost_no_answer(struct testhost *t, const char *error);
 
 /* Emitted events wait in order until taken. */
 struct testhost_event {
-	const char *type, *id, *source, *subject, *time,
+	const char *type, *id, *source, *subject, *time, *traceparent,
 		*json;      /* NULL where the plugin gave none */
 	const char *refuse; /* why it cannot be used, or NULL */
 	pm_delivery cause;
