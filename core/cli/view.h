@@ -7,8 +7,8 @@
 #ifndef POINTSMAN_CLI_VIEW_H
 #define POINTSMAN_CLI_VIEW_H
 
-#include "engine/journal.h"
-#include "engine/names.h"
+#include "journal/journal.h"
+#include "journal/names.h"
 
 struct view_query {
 	uint64_t before; /* newest first: events with seq < before; 0: from the newest */

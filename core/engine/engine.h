@@ -12,9 +12,9 @@
 
 #include "base/loop.h"
 #include "base/world.h"
-#include "engine/lane.h"
-#include "engine/sequencer.h"
-#include "engine/txn.h"
+#include "lane/lane.h"
+#include "route/sequencer.h"
+#include "route/txn.h"
 
 struct engine;
 

@@ -11,7 +11,7 @@
 
 #include "base/loop.h"
 #include "base/world.h"
-#include "engine/sequencer.h"
+#include "route/sequencer.h"
 
 struct journal_thread;
 

@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "engine/engine_inside.h"
-#include "engine/trail.h"
+#include "lane/trail.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The power is cut at every write of a run, and what was accepted comes to its end. */
-#include "engine/testdisk.h"
 #include "engine/testengine.h"
+#include "journal/testdisk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 #include "engine/testengine.h"
 
-#include "engine/testdisk.h"
+#include "journal/testdisk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/testdisk.h"
+#include "journal/testdisk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

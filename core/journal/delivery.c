@@ -1,0 +1,194 @@
+#include "journal/delivery.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOVE(to) (1u << DELIVERY_##to)
+
+/* A held delivery may end or be held again outside its own call: a plugin that follows many
+ * of them hears of all in one answer. */
+static const struct {
+	const char *name;
+	unsigned moves;
+} states[DELIVERY_STATES] = {
+	[DELIVERY_WAITING] = {"waiting",
+			      MOVE(CALLED) | MOVE(DEAD) | MOVE(SUPERSEDED) | MOVE(DROPPED)},
+	[DELIVERY_CALLED] = {"in a call", MOVE(WAITING) | MOVE(HELD) | MOVE(RETRY) | MOVE(DONE) |
+						  MOVE(DEAD) | MOVE(DROPPED)},
+	[DELIVERY_HELD] = {"held", MOVE(CALLED) | MOVE(HELD) | MOVE(RETRY) | MOVE(DONE) |
+					   MOVE(DEAD) | MOVE(DROPPED)},
+	[DELIVERY_RETRY] = {"retry", MOVE(WAITING) | MOVE(CALLED) | MOVE(DEAD) | MOVE(SUPERSEDED) |
+					     MOVE(DROPPED)},
+	[DELIVERY_DONE] = {"done", 0},
+	[DELIVERY_DEAD] = {"dead", MOVE(WAITING) | MOVE(DROPPED)},
+	[DELIVERY_SUPERSEDED] = {"superseded", 0},
+	[DELIVERY_DROPPED] = {"dropped", 0},
+};
+
+bool delivery_may_move(enum delivery_state from, enum delivery_state to)
+{
+	return states[from].moves >> to & 1;
+}
+
+const char *delivery_state_name(enum delivery_state s)
+{
+	return states[s].name;
+}
+
+bool delivery_ended(enum delivery_state s)
+{
+	return s >= DELIVERY_DONE;
+}
+
+/* A duty is a byte of flags, then the target, and what of rule, then and group is not 0.
+ * Numbers in groups of seven bits, lowest first; the group, a hash, as eight bytes. */
+enum {
+	FLAG_OVERLAP = 3,
+	FLAG_MEMBERS = 4,
+	FLAG_RULE = 8,
+	FLAG_THEN = 16,
+	FLAG_GROUP = 32,
+	FLAG_ALL = 63,
+};
+
+static void put_number(struct buf *out, uint32_t n)
+{
+	for (; n >= 128; n >>= 7)
+		buf_char(out, (char)(n | 128));
+	buf_char(out, (char)n);
+}
+
+static void put_hash(struct buf *out, uint64_t hash)
+{
+	for (int i = 0; i < 8; i++, hash >>= 8)
+		buf_char(out, (char)hash);
+}
+
+void duties_encode(const struct duty *duties, size_t n, struct buf *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct duty *d = &duties[i];
+		int flags = (d->overlap & FLAG_OVERLAP) | (d->members ? FLAG_MEMBERS : 0) |
+			    (d->rule ? FLAG_RULE : 0) | (d->then ? FLAG_THEN : 0) |
+			    (d->group ? FLAG_GROUP : 0);
+
+		buf_char(out, (char)flags);
+		put_number(out, d->target);
+		if (d->rule)
+			put_number(out, d->rule);
+		if (d->then)
+			put_number(out, d->then);
+		if (d->group)
+			put_hash(out, d->group);
+	}
+}
+
+struct reader {
+	const unsigned char *at, *end;
+	bool bad;
+};
+
+static uint32_t get_number(struct reader *r)
+{
+	uint64_t n = 0;
+
+	for (int shift = 0; shift < 35 && r->at < r->end; shift += 7) {
+		unsigned char c = *r->at++;
+
+		n |= (uint64_t)(c & 127) << shift;
+		if (c < 128) {
+			if (n <= UINT32_MAX)
+				return (uint32_t)n;
+			break;
+		}
+	}
+	r->bad = true;
+	return 0;
+}
+
+static uint64_t get_hash(struct reader *r)
+{
+	uint64_t hash = 0;
+
+	if (r->end - r->at < 8) {
+		r->bad = true;
+		return 0;
+	}
+	for (int i = 7; i >= 0; i--)
+		hash = hash << 8 | r->at[i];
+	r->at += 8;
+	return hash;
+}
+
+static struct duty get_duty(struct reader *r)
+{
+	unsigned flags = *r->at++;
+	struct duty d = {.overlap = (uint8_t)(flags & FLAG_OVERLAP),
+			 .members = (flags & FLAG_MEMBERS) != 0};
+
+	if (flags & ~(unsigned)FLAG_ALL)
+		r->bad = true;
+	d.target = get_number(r);
+	if (flags & FLAG_RULE)
+		d.rule = get_number(r);
+	if (flags & FLAG_THEN)
+		d.then = get_number(r);
+	if (flags & FLAG_GROUP)
+		d.group = get_hash(r);
+	return d;
+}
+
+bool duties_decode(const void *bytes, size_t len, struct duty **duties, size_t *n)
+{
+	struct reader r = {.at = bytes, .end = len ? (const unsigned char *)bytes + len : bytes};
+	struct duty *list = NULL;
+	size_t used = 0, cap = 0;
+
+	while (r.at < r.end && !r.bad) {
+		mem_room(list, used, cap);
+		list[used++] = get_duty(&r);
+	}
+	if (r.bad) {
+		free(list);
+		list = NULL;
+		used = 0;
+	}
+	*duties = list;
+	*n = used;
+	return !r.bad;
+}
+
+void delivery_clear(struct delivery *d)
+{
+	free(d->held);
+	free(d->why);
+	free(d->trail);
+	d->held = d->why = d->trail = NULL;
+}
+
+void delivery_copy(struct delivery *to, const struct delivery *from)
+{
+	*to = *from;
+	to->held = mem_text(from->held);
+	to->why = mem_text(from->why);
+	to->trail = mem_text(from->trail);
+}
+
+void delivery_key(const char *instance, const char *source, const char *id, const char *target,
+		  uint32_t round, char out[33])
+{
+	const char *parts[] = {instance, source, id, target};
+	unsigned char digest[32];
+	struct buf b = {0};
+
+	/* The NUL behind each part keeps "a", "bc" apart from "ab", "c". */
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		buf_add(&b, parts[i], strlen(parts[i]) + 1);
+	buf_printf(&b, "%u", round);
+	hash_sha256(b.data, b.len, digest);
+	hash_hex(digest, 16, out);
+	buf_free(&b);
+}

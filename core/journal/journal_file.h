@@ -1,0 +1,103 @@
+/*
+ * journal_file - the inside of a journal: the open file and its prepared statements.
+ *
+ * Only for journal*.c and salvage.c; everybody else uses journal.h.
+ */
+#ifndef POINTSMAN_JOURNAL_JOURNAL_FILE_H
+#define POINTSMAN_JOURNAL_JOURNAL_FILE_H
+
+#include "journal/journal.h"
+
+#include <sqlite3.h>
+
+#define JOURNAL_SCHEMA 1 /* PRAGMA user_version */
+
+enum statement {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_EVENT_ADD,
+	SQL_EVENT_GET,
+	SQL_EVENT_AFTER,
+	SQL_EVENT_BEFORE,
+	SQL_EVENT_EFFECT,
+	SQL_EVENT_DUTIES,
+	SQL_EVENT_IDS,
+	SQL_EVENT_SIZE,
+	SQL_EVENT_FIRST,
+	SQL_EVENT_LAST,
+	SQL_EVENT_DELETE,
+	SQL_SEEN_ADD,
+	SQL_SEEN_PUT,
+	SQL_SEEN_GET,
+	SQL_SEEN_DELETE,
+	SQL_DELIVERY_PUT,
+	SQL_DELIVERY_GET,
+	SQL_DELIVERY_OF_EVENT,
+	SQL_DELIVERY_LIVE,
+	SQL_DELIVERY_DEAD,
+	SQL_DELIVERY_DEAD_COUNT,
+	SQL_DELIVERY_DONE_BEFORE,
+	SQL_DELIVERY_OPEN,
+	SQL_DELIVERY_DELETE,
+	SQL_VALUE_PUT,
+	SQL_VALUE_DELETE,
+	SQL_VALUE_GET,
+	SQL_VALUE_FROM,
+	SQL_VALUE_AFTER,
+	SQL_VALUE_RENAME,
+	SQL_PAGES,
+	SQL_PAGES_FREE,
+	SQL_VACUUM,
+	SQL_COUNT,
+};
+
+struct journal {
+	struct world *world;
+	char *directory, *path;
+	int lock;
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_COUNT];
+	bool marked;                /* this process wrote the mark that says "in use" */
+	bool failed;                /* write nothing more */
+	struct err failure;         /* why */
+	bool checkpoint_due;        /* the log has grown past its size */
+	uint64_t last, last_before; /* highest seq; the same before this transaction */
+	/* Where the next look for old events and old dead letters begins. */
+	uint64_t pruned;
+	int64_t pruned_dead;
+	uint64_t *unreadable; /* seqs whose rows failed their checksum, as met */
+	size_t nunreadable, cap_unreadable, told_unreadable;
+};
+
+/* The statement, ready to be bound.  Give it back with sqlite3_reset() before anything
+ * foreign runs. */
+sqlite3_stmt *journal_statement(struct journal *j, enum statement which);
+/* One row (OK), none (ABSENT), or trouble, said in *err. */
+enum journal_status journal_step(struct journal *j, sqlite3_stmt *s, struct err *err);
+/* A statement without rows, bound already. */
+enum journal_status journal_run(struct journal *j, sqlite3_stmt *s, struct err *err);
+/* What an SQLite result means for the caller. */
+enum journal_status journal_trouble(struct journal *j, int rc, struct err *err);
+/* Remember that the row of `seq` is not what was written. */
+void journal_note_unreadable(struct journal *j, uint64_t seq);
+
+/* Set the reserve aside if it is not there and the disk has room for it. */
+void journal_make_reserve(struct journal *j);
+
+/* journal_schema.c: the tables, and statements on any connection to them. */
+extern const char journal_schema[];
+const char *journal_sql(enum statement which);
+
+/* Rows of any connection: used on the journal and, in salvage, between two files. */
+void journal_bind_event(sqlite3_stmt *s, const struct journal_event *row);
+/* False if the row's checksum does not fit. */
+bool journal_column_event(sqlite3_stmt *s, struct journal_event *row);
+void journal_bind_delivery(sqlite3_stmt *s, const struct delivery *d);
+void journal_column_delivery(sqlite3_stmt *s, struct delivery *d);
+
+/* salvage.c: move what can be read of the damaged file into a new one, set the damaged one
+ * aside.  What was lost is told by the value "lost" in the space "journal" of the new one. */
+bool journal_salvage(struct world *world, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,76 @@
+#include "route/txn.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct txn *txn_new(void)
+{
+	struct txn *t = mem_new(struct txn);
+
+	t->letter.weight = sizeof *t;
+	return t;
+}
+
+void txn_free(struct txn *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++) {
+		struct change *c = &t->changes[i];
+
+		event_unref(c->event);
+		delivery_clear(&c->row);
+		free(c->key);
+		free(c->value);
+	}
+	free(t->changes);
+	free(t);
+}
+
+struct change *txn_add(struct txn *t, enum change_kind kind)
+{
+	mem_room(t->changes, t->n, t->cap);
+	t->changes[t->n] = (struct change){.kind = kind};
+	t->letter.weight += sizeof *t->changes;
+	return &t->changes[t->n++];
+}
+
+void txn_emit(struct txn *t, struct event *ev)
+{
+	txn_add(t, CHANGE_EMIT)->event = event_ref(ev);
+	t->letter.weight += event_size(ev);
+}
+
+void txn_save(struct txn *t, uint32_t instance, const char *key, const char *value)
+{
+	struct change *c = txn_add(t, CHANGE_SAVE);
+
+	c->instance = instance;
+	c->key = mem_text(key);
+	c->value = mem_text(value);
+	t->letter.weight += strlen(key) + (value ? strlen(value) : 0);
+}
+
+void txn_row(struct txn *t, const struct delivery *d)
+{
+	struct change *c = txn_add(t, CHANGE_ROW);
+
+	c->target = d->duty.target;
+	delivery_copy(&c->row, d);
+}
+
+void txn_begin(struct txn *t, const struct delivery *d)
+{
+	txn_row(t, d);
+	t->changes[t->n - 1].begin = true;
+}
+
+void txn_cursor(struct txn *t, uint32_t target, uint64_t seq)
+{
+	struct change *c = txn_add(t, CHANGE_CURSOR);
+
+	c->target = target;
+	c->seq = seq;
+}
