@@ -5,7 +5,7 @@
 #define POINTSMAN_PLUGIN_ANSWER_H
 
 #include "base/err.h"
-#include "engine/lane.h"
+#include "lane/lane.h"
 #include "http/client.h"
 #include "plugin/scratch.h"
 
