@@ -25,9 +25,9 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 void buf_json_string(struct buf *b, const char *text, size_t len);
 /* The inside of a JSON string, without quotes. */
 void buf_json_escaped(struct buf *b, const char *text, size_t len);
-void buf_cut(struct buf *b, size_t len); /* keep the first len bytes */
+void buf_cut(struct buf *b, size_t len);   /* keep the first len bytes */
 const char *buf_text(const struct buf *b); /* "" when empty */
-char *buf_take(struct buf *b);           /* the bytes, now the caller's; b is empty */
-void buf_free(struct buf *b);            /* NULL-safe, leaves an empty buffer */
+char *buf_take(struct buf *b);             /* the bytes, now the caller's; b is empty */
+void buf_free(struct buf *b);              /* NULL-safe, leaves an empty buffer */
 
 #endif

@@ -43,7 +43,7 @@ void hash_sha256(const void *data, size_t len, unsigned char out[32])
 }
 
 static void hmac(const EVP_MD *md, const void *key, size_t key_len, const void *data, size_t len,
-                 unsigned char *out)
+		 unsigned char *out)
 {
 	unsigned int n = 0;
 
@@ -52,13 +52,13 @@ static void hmac(const EVP_MD *md, const void *key, size_t key_len, const void *
 }
 
 void hash_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
-                      unsigned char out[32])
+		      unsigned char out[32])
 {
 	hmac(EVP_sha256(), key, key_len, data, len, out);
 }
 
 void hash_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
-                    unsigned char out[20])
+		    unsigned char out[20])
 {
 	hmac(EVP_sha1(), key, key_len, data, len, out);
 }

@@ -14,9 +14,9 @@ uint64_t hash64(const void *data, size_t len, uint64_t seed);
 
 void hash_sha256(const void *data, size_t len, unsigned char out[32]);
 void hash_hmac_sha256(const void *key, size_t key_len, const void *data, size_t len,
-                      unsigned char out[32]);
+		      unsigned char out[32]);
 void hash_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
-                    unsigned char out[20]);
+		    unsigned char out[20]);
 /* Lower-case hex of n bytes and a NUL: out has room for 2 * n + 1. */
 void hash_hex(const unsigned char *bytes, size_t n, char *out);
 

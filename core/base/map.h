@@ -23,10 +23,10 @@ struct map {
 	size_t nslots;
 };
 
-void *map_get(const struct map *m, const char *key);                 /* or NULL */
-void *map_get_n(const struct map *m, const char *key, size_t len);   /* or NULL */
-void *map_put(struct map *m, const char *key, void *value);          /* the old value or NULL */
-void *map_remove(struct map *m, const char *key);                    /* the old value or NULL */
+void *map_get(const struct map *m, const char *key);               /* or NULL */
+void *map_get_n(const struct map *m, const char *key, size_t len); /* or NULL */
+void *map_put(struct map *m, const char *key, void *value);        /* the old value or NULL */
+void *map_remove(struct map *m, const char *key);                  /* the old value or NULL */
 /* for (size_t i = 0; (e = map_next(m, &i));) walks in order of insertion. */
 struct map_entry *map_next(const struct map *m, size_t *i);
 /* Free the map; `destroy`, if not NULL, gets every value. */

@@ -11,10 +11,10 @@
 
 #include <stddef.h>
 
-void *mem_zero(size_t size);                     /* zeroed; size 0 is fine */
+void *mem_zero(size_t size);                      /* zeroed; size 0 is fine */
 void *mem_grow(void *old, size_t n, size_t size); /* realloc to n * size, checked */
-char *mem_text(const char *text);                /* a copy; NULL stays NULL */
-char *mem_slice(const char *text, size_t len);   /* a NUL-terminated copy of len bytes */
+char *mem_text(const char *text);                 /* a copy; NULL stays NULL */
+char *mem_slice(const char *text, size_t len);    /* a NUL-terminated copy of len bytes */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define mem_new(type) ((type *)mem_zero(sizeof(type)))
@@ -24,7 +24,7 @@ char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define mem_room(ptr, len, cap)                                                                    \
 	do {                                                                                       \
 		if ((len) == (cap)) {                                                              \
-			(cap) = (cap) ? (cap) * 2 : 8;                                             \
+			(cap) = (cap) ? (cap)*2 : 8;                                               \
 			(ptr) = mem_grow((ptr), (cap), sizeof *(ptr));                             \
 		}                                                                                  \
 	} while (0)

@@ -5,8 +5,8 @@
 #define POINTSMAN_PLUGIN_ANSWER_H
 
 #include "base/err.h"
-#include "lane/lane.h"
 #include "http/client.h"
+#include "lane/lane.h"
 #include "plugin/scratch.h"
 
 #include <pointsman/plugin.h>

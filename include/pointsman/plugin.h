@@ -32,6 +32,9 @@
 #ifndef POINTSMAN_PLUGIN_H
 #define POINTSMAN_PLUGIN_H
 
+/* Laid out by hand: its tables are to be read as tables. */
+/* clang-format off */
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

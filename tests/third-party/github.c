@@ -5,12 +5,14 @@
 #include <string.h>
 
 static const struct pm_key keys[] = {
-	{"secret", PM_STRING, PM_REQUIRED | PM_SECRET | PM_LIST, NULL, NULL, "Webhook secrets; any verifies."},
+	{"secret", PM_STRING, PM_REQUIRED | PM_SECRET | PM_LIST, NULL, NULL,
+	 "Webhook secrets; any verifies."},
 	{0},
 };
 
 static const struct pm_type types[] = {
-	{"github.*", "the full ref, where there is one", "repository:object sender:object *", "A GitHub event."},
+	{"github.*", "the full ref, where there is one", "repository:object sender:object *",
+	 "A GitHub event."},
 	{0},
 };
 
@@ -29,11 +31,12 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 	}
 	if (!id || !event || (size_t)snprintf(type, sizeof type, "github.%s", event) >= sizeof type)
 		return 400;
-	switch (h->emit(h, &PM_EMIT(.type = type, .id = id, .json = m->body, .json_len = m->body_len,
-	                            .subject = h->find(h, m->body, m->body_len, "ref")))) {
-	case PM_OK:    return 202;
+	switch (h->emit(h,
+			&PM_EMIT(.type = type, .id = id, .json = m->body, .json_len = m->body_len,
+				 .subject = h->find(h, m->body, m->body_len, "ref")))) {
+	case PM_OK: return 202;
 	case PM_RETRY: return 503; /* GitHub lists it as failed; it can be redelivered */
-	default:       return 400;
+	default: return 400;
 	}
 }
 
@@ -43,4 +46,4 @@ static bool start(struct pm_host *h)
 }
 
 PM_PLUGIN(.kind = PM_SOURCE, .name = "github", .version = "1.0",
-          .summary = "Receive GitHub webhooks.", .keys = keys, .types = types, .start = start);
+	  .summary = "Receive GitHub webhooks.", .keys = keys, .types = types, .start = start);

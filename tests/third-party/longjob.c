@@ -23,9 +23,10 @@ static void looked(struct pm_host *h, const struct pm_message *m, uint64_t d)
 	if (!state) {
 		h->finish_as(h, d, m);
 	} else if (strcmp(state, "ok") == 0 || strcmp(state, "failed") == 0) {
-		h->emit(h, &PM_EMIT(.type = *state == 'o' ? "job.succeeded" : "job.failed", .cause = d,
-		                    .json = h->fill(h, d, PM_JSON_TEMPLATE,
-		                                    "{\"job\": \"{{ delivery.held }}\"}", NULL)));
+		h->emit(h,
+			&PM_EMIT(.type = *state == 'o' ? "job.succeeded" : "job.failed", .cause = d,
+				 .json = h->fill(h, d, PM_JSON_TEMPLATE,
+						 "{\"job\": \"{{ delivery.held }}\"}", NULL)));
 		h->finish(h, d, PM_OK, "");
 	} else {
 		h->hold(h, d, (uint32_t)h->num(h, "poll"), h->get(h, d, "delivery.held"));
@@ -47,12 +48,18 @@ static void deliver(struct pm_host *h, pm_delivery d)
 	static const char *const headers[] = {"Content-Type: application/json", NULL};
 
 	if (h->get(h, d, "delivery.held"))
-		h->http(h, &PM_HTTP(.url = h->fill(h, d, PM_URL, "{{ config.url }}/{{ delivery.held }}", NULL),
-		                    .delivery = d), looked, d);
+		h->http(h,
+			&PM_HTTP(.url = h->fill(h, d, PM_URL,
+						"{{ config.url }}/{{ delivery.held }}", NULL),
+				 .delivery = d),
+			looked, d);
 	else
-		h->http(h, &PM_HTTP(.url = h->str(h, "url"), .headers = headers, .delivery = d,
-		                    .body = h->render(h, d, "body")), started, d);
+		h->http(h,
+			&PM_HTTP(.url = h->str(h, "url"), .headers = headers, .delivery = d,
+				 .body = h->render(h, d, "body")),
+			started, d);
 }
 
-PM_PLUGIN(.kind = PM_ACTION, .name = "longjob", .version = "1.0", .summary = "Start a job and follow it.",
-          .keys = keys, .types = types, .deliver = deliver);
+PM_PLUGIN(.kind = PM_ACTION, .name = "longjob", .version = "1.0",
+	  .summary = "Start a job and follow it.", .keys = keys, .types = types,
+	  .deliver = deliver);

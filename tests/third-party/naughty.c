@@ -25,4 +25,4 @@ static void deliver(struct pm_host *h, pm_delivery d)
 }
 
 PM_PLUGIN(.kind = PM_SINK NAUGHTY_FLAGS, .name = "naughty", .version = "1.0",
-          .summary = "Misbehave.", .keys = keys, .deliver = deliver);
+	  .summary = "Misbehave.", .keys = keys, .deliver = deliver);

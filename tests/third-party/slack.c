@@ -13,9 +13,10 @@ static void deliver(struct pm_host *h, pm_delivery d)
 {
 	static const char *const headers[] = {"Content-Type: application/json", NULL};
 
-	h->finish_by_http(h, d, &PM_HTTP(.url = h->str(h, "url"), .headers = headers,
-	                                 .body = h->render(h, d, "body")));
+	h->finish_by_http(h, d,
+			  &PM_HTTP(.url = h->str(h, "url"), .headers = headers,
+				   .body = h->render(h, d, "body")));
 }
 
 PM_PLUGIN(.kind = PM_SINK, .name = "slack", .version = "1.0",
-          .summary = "Post events to a Slack channel.", .keys = keys, .deliver = deliver);
+	  .summary = "Post events to a Slack channel.", .keys = keys, .deliver = deliver);
