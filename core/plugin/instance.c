@@ -264,10 +264,22 @@ void instance_advance(struct instance *i)
 	}
 }
 
-const char *instance_problem(const struct instance *i)
+int64_t instance_silence(const struct instance *i)
+{
+	struct world *w = instance_world(i);
+
+	return i->alive_at ? w->boot(w) - i->alive_at : 0;
+}
+
+const char *instance_problem(struct instance *i)
 {
 	if (i->state == INSTANCE_READY && !i->stalled && (i->heard || !*i->problem.text))
 		return "";
+	if (i->state == INSTANCE_READY && !*i->problem.text) {
+		err_set(&i->silent, "nothing heard from upstream for %lld s",
+			(long long)instance_silence(i) / 1000);
+		return i->silent.text;
+	}
 	return *i->problem.text ? i->problem.text : "it is being started";
 }
 

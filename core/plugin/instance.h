@@ -75,6 +75,7 @@ struct instance {
 	int64_t alive_at;         /* boot time; 0: never said */
 	bool heard;               /* alive() has said so at least once */
 	bool stalled;             /* and announced */
+	struct err silent;        /* what instance_problem() says of that */
 	struct loop_timer *retry; /* start() again */
 	uint32_t retry_ms;
 	struct thread *thread; /* PM_BLOCKING */
@@ -92,7 +93,9 @@ void instance_free(struct instance *i); /* after instance_close() and engine_fre
 
 /* Why it is not ready, or "".  A source that has never heard from upstream and says why is
  * not ready; one that has is until it stalls. */
-const char *instance_problem(const struct instance *i);
+const char *instance_problem(struct instance *i);
+/* ms since upstream was heard last; 0 for what never said. */
+int64_t instance_silence(const struct instance *i);
 /* Go as far towards ready as it can now. */
 void instance_advance(struct instance *i);
 void instance_stop(struct instance *i);

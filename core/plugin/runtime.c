@@ -154,13 +154,6 @@ static void announce_stalled(struct instance *i, int64_t silent)
 	buf_free(&json);
 }
 
-static int64_t silence(const struct instance *i)
-{
-	struct world *w = instance_world(i);
-
-	return i->alive_at ? w->boot(w) - i->alive_at : 0;
-}
-
 static void look(void *arg)
 {
 	struct runtime *r = arg;
@@ -169,8 +162,8 @@ static void look(void *arg)
 		struct instance *i = r->instances[n];
 
 		if (i->section->kind == INSTANCE_SOURCE && i->state == INSTANCE_READY &&
-		    !i->stalled && silence(i) > i->section->stalled_ms)
-			announce_stalled(i, silence(i));
+		    !i->stalled && instance_silence(i) > i->section->stalled_ms)
+			announce_stalled(i, instance_silence(i));
 	}
 	loop_timer_set(r->look, LOOK_EVERY_MS);
 }
@@ -257,7 +250,7 @@ void runtime_each(struct runtime *r,
 	for (size_t n = 0; n < r->n; n++) {
 		struct instance *i = r->instances[n];
 
-		fn(i->section, instance_problem(i), silence(i), arg);
+		fn(i->section, instance_problem(i), instance_silence(i), arg);
 	}
 }
 

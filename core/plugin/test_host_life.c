@@ -229,6 +229,27 @@ static void a_plugin_that_asks_again_on_every_answer_is_ended_all_the_same(void 
 	assert_string_equal(saw.error, "cancelled");
 }
 
+static void hear(struct pm_host *h)
+{
+	h->alive(h, NULL);
+}
+
+static void a_source_that_has_stalled_says_how_long(void **state)
+{
+	struct instance *i;
+
+	(void)state;
+	fixture_start(f, CONFIG);
+	i = (struct instance *)(void *)fixture_host(f, "src");
+	fixture_call(&i->host, hear);
+	f->ahead += 700000;
+	assert_string_equal(fixture_problem(f, "src"), "");
+	i->stalled = true;
+	assert_non_null(strstr(fixture_problem(f, "src"), "nothing heard from upstream for 70"));
+	fixture_call(&i->host, hear);
+	assert_string_equal(fixture_problem(f, "src"), "");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +266,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(
 			a_plugin_that_asks_again_on_every_answer_is_ended_all_the_same, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(a_source_that_has_stalled_says_how_long, set_up,
+						tear_down),
 	};
 
 	fixture_plugins(argc > 1 ? argv[1] : ".");
