@@ -22,10 +22,15 @@ struct resolving {
 	size_t n, cap;
 };
 
-/* True when every reference has its value; says which has not, if asked. */
-static bool all_known(struct resolving *r, bool say)
+struct asked {
+	bool known;    /* every reference has its value */
+	bool answered; /* every one has that, or a reason why not */
+};
+
+/* What is unknown is told, if there is a report. */
+static struct asked ask_all(struct resolving *r, struct report *report)
 {
-	bool all = true;
+	struct asked o = {true, true};
 
 	for (size_t v = 0; v < r->n; v++) {
 		const struct values_secret *s;
@@ -35,20 +40,21 @@ static bool all_known(struct resolving *r, bool say)
 
 			if (secrets_get(runtime_secrets(r->runtime), s->section, s->name, &why))
 				continue;
-			all = false;
-			if (say)
-				fprintf(stderr, "${%s:%s} of `%s`: %s\n", s->section, s->name,
-					s->key, *why ? why : "no answer");
+			o.known = false;
+			o.answered = o.answered && *why;
+			if (report)
+				report_error(report, s->at, "%s: ${%s:%s}: %s", s->key, s->section,
+					     s->name, *why ? why : "no answer within 30 s");
 		}
 	}
-	return all;
+	return o;
 }
 
 static void look(void *arg)
 {
 	struct resolving *r = arg;
 
-	if (all_known(r, false) || r->world->boot(r->world) >= r->until)
+	if (ask_all(r, NULL).answered || r->world->boot(r->world) >= r->until)
 		loop_stop(r->loop);
 	else
 		loop_timer_set(r->look, LOOK_MS);
@@ -92,7 +98,7 @@ static void on_failed(int status, const char *why, void *arg)
 }
 
 static bool run(struct resolving *r, const struct config *only, struct loader *loader,
-		const struct config *all)
+		const struct config *all, struct report *report)
 {
 	struct http_client_options client = {
 		.proxy = only->proxy, .ca = only->ca, .agent = "pointsman"};
@@ -115,7 +121,7 @@ static bool run(struct resolving *r, const struct config *only, struct loader *l
 		r->look = loop_timer_new(r->loop, look, r);
 		look(r);
 		loop_run(r->loop);
-		known = all_known(r, true);
+		known = ask_all(r, report).known;
 		loop_timer_free(r->look);
 		runtime_close(r->runtime);
 		engine_free(o.engine);
@@ -144,7 +150,7 @@ static void remove_directory(const char *directory)
 	rmdir(directory);
 }
 
-bool resolve_secrets(const struct config *config, struct loader *loader)
+bool resolve_secrets(const struct config *config, struct loader *loader, struct report *report)
 {
 	struct resolving r = {.world = world_real(), .loop = loop_new()};
 	char directory[] = "/tmp/pointsman-check-XXXXXX";
@@ -154,7 +160,7 @@ bool resolve_secrets(const struct config *config, struct loader *loader)
 	if (r.loop && mkdtemp(directory)) {
 		only = secrets_only(config, directory);
 		r.until = r.world->boot(r.world) + PATIENCE_MS;
-		known = run(&r, &only, loader, config);
+		known = run(&r, &only, loader, config, report);
 		free(only.instances);
 		remove_directory(directory);
 	}

@@ -10,7 +10,8 @@
 #include "config/config.h"
 #include "plugin/loader.h"
 
-/* Says on standard error what could not be resolved; waits 30 s at most. */
-bool resolve_secrets(const struct config *config, struct loader *loader);
+/* Reports what could not be resolved.  Ends when every reference has a value or a reason why
+ * not, and after 30 s at the latest. */
+bool resolve_secrets(const struct config *config, struct loader *loader, struct report *report);
 
 #endif

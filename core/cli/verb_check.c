@@ -42,14 +42,14 @@ int verb_check(const struct options *o)
 	bool good;
 
 	check_config(c, loader, &report);
+	good = report.errors == 0;
+	if (good && o->resolve)
+		good = resolve_secrets(c, loader, &report);
 	report_print(&report, &text);
 	if (o->json)
 		print_json(&report);
 	else
 		fputs(buf_text(&text), stderr);
-	good = report.errors == 0;
-	if (good && o->resolve)
-		good = resolve_secrets(c, loader);
 	if (good && !o->json && !o->quiet)
 		say_good(c);
 	buf_free(&text);
