@@ -5,6 +5,7 @@ so and ends with 1.
 """
 
 import json
+import shlex
 import signal
 import sys
 import time
@@ -142,23 +143,45 @@ class Demo:
         self.say("pointsman", "no dead letter is left")
 
 
+def write_command(router):
+    """A `pointsman` that speaks to this router, whatever the caller's environment."""
+    wanted = [k for k in router.environment
+              if k in PACE or k.startswith(("POINTSMAN_", "CREDENTIALS_", "GITHUB_"))]
+    exports = [f"export {k}={shlex.quote(router.environment[k])}" for k in sorted(wanted)]
+    program, _, *chosen = map(shlex.quote, router.arguments("VERB"))
+    path = router.write("pointsman", "\n".join([
+        "#!/bin/sh", *exports, "verb=$1", "shift",
+        f'exec {program} "$verb" {" ".join(chosen)} "$@"', ""]))
+    path.chmod(0o755)
+    return path
+
+
 def keep(router):
-    verb = " ".join(router.arguments("VERB"))
-    variables = " ".join(f"{k}={v}" for k, v in router.environment.items()
-                         if k.startswith(("POINTSMAN_", "CREDENTIALS_")) or k in PACE)
+    command = write_command(router)
     cloud = router.cloud.address
+    item = json.dumps({"TableName": "algorithms", "Item": {
+        "id": {"S": "bubblesort-1.0"}, "algorithm": {"S": "bubblesort"}, "version": {"S": "1.0"},
+        "type": {"S": "out"}, "phase": {"S": "PACKAGE_TESTS_COMPLETE"}}})
     print(f"""
-It keeps running.  Try:
+It keeps running.  Ask it:
 
-  env {variables} \\
-      {verb}
-  with VERB one of: status, events list, events show ID, dlq list, plugins list, check
+  {command} status
+  {command} events list
+  {command} events show 1
+  curl -s http://127.0.0.1:{router.metrics}/metrics
 
+Let something happen:
+
+  curl -s {cloud} -H 'X-Amz-Target: DynamoDB_20120810.PutItem' \\
+    -H 'Authorization: Credential=me/20240101/eu-west-1/dynamodb/aws4_request' \\
+    -d '{item}'
+  curl -s {cloud}/_control/github/push -d '{{"name": "acme/site", "branch": "main"}}'
   curl -s {cloud}/_control/slack/messages -d '{{}}'
+
+Make trouble, and end it:
+
   curl -s {cloud}/_control/trouble -d '{{"service": "slack", "status": 503}}'
   curl -s -X DELETE {cloud}/_control/trouble
-  curl -s {cloud}/_control/github/push -d '{{"name": "acme/site", "branch": "main"}}'
-  curl -s http://127.0.0.1:{router.metrics}/metrics
 
 Log: {router.log_path}
 Stop it with Ctrl-C.""", flush=True)
