@@ -10,7 +10,8 @@
  *  2. Time.      Return quickly: no blocking I/O, no sleeping.  Use http(), after()
  *                and hold(); read the clock with now().  (A plugin that must block
  *                sets PM_BLOCKING: every call of an instance then runs on one thread
- *                of its own, and emit() and save() return when durable.)
+ *                of its own, emit() and save() return when durable, and what it emits,
+ *                saves, holds and finishes is not one transaction but one each.)
  *  3. Memory.    Nothing changes owner.  Pointers the host gives you are good
  *                until your function returns; pointers you give it are copied.
  *  4. Delivery.  Every pm_delivery ends exactly once: finished, or held.  One you
@@ -220,7 +221,8 @@ struct pm_host {
 	 * "delivery.held") == state.  Durable; costs no attempt; the number d is free. */
 	void (*hold)(struct pm_host *h, pm_delivery d, uint32_t ms, const char *state);
 	/* Send, then finish by the usual reading of the answer: 2xx (and `ok`) OK; 408, 425,
-	 * 429, 5xx, `again`, no answer RETRY (after Retry-After, if any); the rest REJECT.
+	 * 429, 5xx, `again`, no answer RETRY (after Retry-After, if any), and so are 401 and 403
+	 * where you have a secret, which may have been replaced; the rest REJECT.
 	 * With `aws`, the error's name decides before the status. */
 	void (*finish_by_http)(struct pm_host *h, pm_delivery d, const struct pm_http *rq);
 	/* Finish as finish_by_http() would have, had it got this answer. */
