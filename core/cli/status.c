@@ -80,6 +80,22 @@ static json_t *daemon_json(struct service *s)
 	return o;
 }
 
+/* Without a daemon nobody is ready or not; the journal knows what waits for whom. */
+static void add_targets(struct service *s, struct buf *out)
+{
+	for (size_t n = 0; n < s->config->ninstances; n++) {
+		const struct instance_config *c = &s->config->instances[n];
+		json_t *o;
+
+		if (c->kind != INSTANCE_ACTION && c->kind != INSTANCE_SINK)
+			continue;
+		o = json_pack("{ss ss ss}", "instance", c->name, "kind", kinds[c->kind], "plugin",
+			      c->plugin);
+		add_lane(s, c->name, o);
+		jsonline_add(out, o);
+	}
+}
+
 void status_lines(struct service *s, struct buf *out)
 {
 	struct listing l = {s, out};
@@ -87,6 +103,8 @@ void status_lines(struct service *s, struct buf *out)
 	jsonline_add(out, json_pack("{so}", "daemon", daemon_json(s)));
 	if (s->runtime)
 		runtime_each(s->runtime, add_instance, &l);
+	else
+		add_targets(s, out);
 }
 
 struct reasons {
