@@ -74,7 +74,9 @@ void print_status(json_t *line)
 		return;
 	}
 	printf("%-8s %-24s %s", text(line, "kind"), text(line, "instance"),
-	       flag(line, "ready") ? "ready    " : "NOT READY");
+	       !json_object_get(line, "ready") ? "         "
+	       : flag(line, "ready")           ? "ready    "
+					       : "NOT READY");
 	if (json_object_get(line, "done"))
 		print_lane(line);
 	if (*text(line, "problem"))
@@ -162,6 +164,17 @@ static void print_deliveries(json_t *list, bool gathered)
 	}
 }
 
+static void print_names(const char *before, json_t *list)
+{
+	json_t *name;
+	size_t i;
+
+	json_array_foreach(list, i, name)
+	{
+		printf("%s%s", i ? ", " : before, json_string_value(name));
+	}
+}
+
 static void print_decided(json_t *list)
 {
 	json_t *verdict;
@@ -178,6 +191,9 @@ static void print_decided(json_t *list)
 			fputs(": ", stdout);
 			json_dumpf(failed, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 		}
+		print_names("; another rule had already: ", json_object_get(verdict, "taken"));
+		print_names("; spared, the event is about it: ",
+			    json_object_get(verdict, "spared"));
 		putchar('\n');
 	}
 }
