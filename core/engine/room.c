@@ -64,8 +64,8 @@ static bool measure(struct room *r)
 	int64_t size = r->thread ? journal_thread_bytes(r->thread) : 0;
 
 	if (c->max_journal > 0 && size > c->max_journal) {
-		err_set(&r->why, "the journal has %lld MB, over `max-journal`",
-			(long long)size / 1000000);
+		err_set(&r->why, "the journal has %.1f %s, over `max-journal`",
+			(double)size / (size < 1000000 ? 1e3 : 1e6), size < 1000000 ? "kB" : "MB");
 		return true;
 	}
 	if (free_bytes >= 0 && free_bytes < c->min_free) {
