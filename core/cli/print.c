@@ -65,12 +65,24 @@ static void print_lane(json_t *o)
 		printf(", BREAKER OPEN since %s", text(o, "breaker_since"));
 }
 
+static void print_rule(json_t *o)
+{
+	printf("rule     %-24s matched %lld", text(o, "rule"), number(o, "matched"));
+	if (number(o, "mismatches"))
+		printf(", met values of another type %lld times", number(o, "mismatches"));
+	putchar('\n');
+}
+
 void print_status(json_t *line)
 {
 	json_t *daemon = json_object_get(line, "daemon");
 
 	if (daemon) {
 		print_daemon(daemon);
+		return;
+	}
+	if (json_object_get(line, "rule")) {
+		print_rule(line);
 		return;
 	}
 	printf("%-8s %-24s %s", text(line, "kind"), text(line, "instance"),

@@ -245,10 +245,29 @@ static void do_send(struct request *r)
 	engine_submit(r->service->engine, t);
 }
 
+static void read_rules(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)j;
+	view_rules(sequencer_plan(s), &r->out);
+}
+
+static void rules_read(void *arg)
+{
+	struct request *r = arg;
+	struct buf rules = r->out;
+
+	r->out = (struct buf){0};
+	status_lines(r->service, &r->out);
+	buf_add(&r->out, buf_text(&rules), rules.len);
+	buf_free(&rules);
+	end(r);
+}
+
 static void do_status(struct request *r)
 {
-	status_lines(r->service, &r->out);
-	end(r);
+	engine_ask(r->service->engine, read_rules, rules_read, r);
 }
 
 static void do_acknowledge(struct request *r)

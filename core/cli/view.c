@@ -127,6 +127,16 @@ static json_t *count_states(json_t *list)
 	return counts;
 }
 
+void view_rules(const struct plan *p, struct buf *out)
+{
+	struct rule_count count;
+
+	for (size_t i = 0; plan_count(p, i, &count); i++)
+		jsonline_add(out, json_pack("{ss sI sI}", "rule", count.name, "matched",
+					    (json_int_t)count.matches, "mismatches",
+					    (json_int_t)count.mismatches));
+}
+
 struct page {
 	struct journal *journal;
 	const struct names *names;

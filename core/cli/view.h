@@ -9,6 +9,7 @@
 
 #include "journal/journal.h"
 #include "journal/names.h"
+#include "route/router.h"
 
 struct view_query {
 	uint64_t before; /* newest first: events with seq < before; 0: from the newest */
@@ -18,6 +19,8 @@ struct view_query {
 	const char *type, *instance; /* only these; NULL: all */
 };
 
+/* One line a rule: rule matched mismatches. */
+void view_rules(const struct plan *p, struct buf *out);
 /* One line an event: seq at type subject source id instance, and its deliveries by state.
  * *next is the `before` of the next page, 0 at the end. */
 bool view_events(struct journal *j, const struct names *names, const struct view_query *q,

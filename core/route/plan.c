@@ -201,6 +201,20 @@ const char *plan_rule_name(const struct plan *p, uint32_t rule)
 	return p->rules[rule].config->name;
 }
 
+bool plan_count(const struct plan *p, size_t i, struct rule_count *out)
+{
+	if (i >= p->nrules)
+		return false;
+	*out = (struct rule_count){.name = p->rules[i].config->name};
+	for (size_t s = 0; s < p->nselectors; s++) {
+		if (p->selectors[s].rule != i)
+			continue;
+		out->matches += ruleset_matches(p->set, s);
+		out->mismatches += ruleset_type_mismatches(p->set, s);
+	}
+	return true;
+}
+
 const struct plan_rule *plan_rule_numbered(const struct plan *p, uint32_t number)
 {
 	uint32_t at = number < p->nnumbers ? p->by_number[number] : 0;

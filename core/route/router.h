@@ -118,4 +118,12 @@ void firing_payload(const struct plan *p, const struct firing *f, struct event *
 struct event *firing_member(struct event *ev, size_t *bytes);
 const char *plan_rule_name(const struct plan *p, uint32_t rule);
 
+/* What the i-th rule met since the plan was made, its inputs added up; false after the last. */
+struct rule_count {
+	const char *name;
+	uint64_t matches;
+	uint64_t mismatches; /* comparisons with a value of another type */
+};
+bool plan_count(const struct plan *p, size_t i, struct rule_count *out);
+
 #endif

@@ -34,6 +34,11 @@ void batch_clear(struct batch *b)
 	*b = (struct batch){0};
 }
 
+const struct plan *sequencer_plan(const struct sequencer *s)
+{
+	return s->plan;
+}
+
 struct names *sequencer_names(struct sequencer *s)
 {
 	return s->names;

@@ -51,6 +51,7 @@ enum journal_status sequencer_batch(struct sequencer *s, struct txn *txns, int64
 				    struct batch *out, struct err *err);
 int64_t sequencer_next_deadline(const struct sequencer *s); /* wall ms; INT64_MAX: none */
 struct names *sequencer_names(struct sequencer *s);
+const struct plan *sequencer_plan(const struct sequencer *s); /* until the next configure */
 uint32_t sequencer_generation(const struct sequencer *s);
 /* Prune history, some of it at a time; `floor`: the lowest cursor of all lanes. */
 enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t floor, bool *more,

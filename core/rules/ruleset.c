@@ -32,8 +32,8 @@ struct bucket { /* the rules that have one pattern in their `on` */
 struct ruleset {
 	struct rule *rules;
 	size_t n, conditions;
-	struct map exact, wild; /* `on` pattern to bucket */
-	atomic_uint_fast64_t *mismatches;
+	struct map exact, wild;                     /* `on` pattern to bucket */
+	atomic_uint_fast64_t *matches, *mismatches; /* by selector */
 };
 
 struct memory { /* what struct match has for its own */
@@ -189,6 +189,7 @@ struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size
 	size_t ignored;
 
 	set->rules = mem_zero(n * sizeof *set->rules);
+	set->matches = mem_zero(n * sizeof *set->matches);
 	set->mismatches = mem_zero(n * sizeof *set->mismatches);
 	for (; set->n < n; set->n++) {
 		struct rule *r = &set->rules[set->n];
@@ -222,6 +223,7 @@ void ruleset_free(struct ruleset *set)
 	for (size_t i = 0; i < set->n; i++)
 		rule_free(&set->rules[i]);
 	free(set->rules);
+	free(set->matches);
 	free(set->mismatches);
 	map_free(&set->exact, bucket_free);
 	map_free(&set->wild, bucket_free);
@@ -352,6 +354,12 @@ static void mark_candidates(const struct ruleset *set, const struct event *ev, s
 	}
 }
 
+static void add_hit(const struct ruleset *set, struct match *match, size_t i)
+{
+	match->hits[match->nhits++] = (uint32_t)i;
+	atomic_fetch_add_explicit(&set->matches[i], 1, memory_order_relaxed);
+}
+
 static void match_candidates(const struct ruleset *set, const struct event *ev, struct match *match,
 			     struct memory *m)
 {
@@ -361,7 +369,7 @@ static void match_candidates(const struct ruleset *set, const struct event *ev, 
 			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
 
 			if (rule_fits(set, i, ev, m, NULL))
-				match->hits[match->nhits++] = (uint32_t)i;
+				add_hit(set, match, i);
 		}
 	}
 }
@@ -386,7 +394,7 @@ static void match_explained(const struct ruleset *set, const struct event *ev, s
 		memset(verdicts, VERDICT_UNASKED, r->conditions);
 		verdicts[0] = fits ? VERDICT_PASS : VERDICT_FAIL;
 		if (fits && rule_fits(set, i, ev, m, verdicts + 1))
-			match->hits[match->nhits++] = (uint32_t)i;
+			add_hit(set, match, i);
 	}
 }
 
@@ -418,6 +426,11 @@ void match_free(struct match *m)
 	free(m->verdicts);
 	free(m->first);
 	*m = (struct match){0};
+}
+
+uint64_t ruleset_matches(const struct ruleset *set, size_t i)
+{
+	return atomic_load_explicit(&set->matches[i], memory_order_relaxed);
 }
 
 uint64_t ruleset_type_mismatches(const struct ruleset *set, size_t i)

@@ -73,6 +73,8 @@ void ruleset_match(const struct ruleset *set, const struct event *ev, bool expla
 		   struct match *m);
 void match_free(struct match *m);
 
+/* How many events matched selector i since compilation. */
+uint64_t ruleset_matches(const struct ruleset *set, size_t i);
 /* How often a comparison of selector i met a value of another type since compilation. */
 uint64_t ruleset_type_mismatches(const struct ruleset *set, size_t i);
 

@@ -218,7 +218,7 @@ static void each_condition_has_its_verdict(void **state)
 	ruleset_free(set);
 }
 
-static void other_types_are_counted_for_each_selector(void **state)
+static void matches_and_other_types_are_counted_for_each_selector(void **state)
 {
 	const struct selector s[] = {
 		{.where = "data.n == 1"},
@@ -238,6 +238,10 @@ static void other_types_are_counted_for_each_selector(void **state)
 	assert_int_equal(ruleset_type_mismatches(set, 1), 4);
 	assert_int_equal(ruleset_type_mismatches(set, 2), 2);
 	assert_int_equal(ruleset_type_mismatches(set, 3), 0);
+	assert_int_equal(ruleset_matches(set, 0), 2);
+	assert_int_equal(ruleset_matches(set, 1), 2);
+	assert_int_equal(ruleset_matches(set, 2), 4);
+	assert_int_equal(ruleset_matches(set, 3), 6);
 	ruleset_free(set);
 }
 
@@ -288,7 +292,7 @@ int main(void)
 		cmocka_unit_test(changed_compares_new_with_old),
 		cmocka_unit_test(a_selector_that_does_not_compile_is_named),
 		cmocka_unit_test(each_condition_has_its_verdict),
-		cmocka_unit_test(other_types_are_counted_for_each_selector),
+		cmocka_unit_test(matches_and_other_types_are_counted_for_each_selector),
 		cmocka_unit_test(a_match_serves_sets_of_any_size),
 		cmocka_unit_test(an_empty_set_matches_nothing),
 	};
