@@ -230,12 +230,24 @@ static void gather(json_t *object, void *arg)
 	json_array_append(l->ids, object);
 }
 
+static int act_on(struct client_connection *c, const struct options *o, const char *verb,
+		  json_t *letter)
+{
+	struct listing nothing = {NULL, NULL, 0};
+
+	return client_ask(c,
+			  letter_request(o, verb,
+					 json_integer_value(json_object_get(letter, "seq")),
+					 json_string_value(json_object_get(letter, "target"))),
+			  one_line, &nothing, NULL);
+}
+
 /* The list first: what is retried leaves it while it is walked. */
 static int each_dead(const struct options *o, const char *verb)
 {
 	struct letters letters = {json_array()};
 	struct listing l = {gather, &letters, -1};
-	json_t *request = json_pack("{ss}", "verb", "dead"), *d;
+	json_t *request = json_pack("{ss}", "verb", "dead");
 	int status, done = 0;
 	struct client_connection *c = client_open(o, &status);
 	size_t i;
@@ -245,18 +257,13 @@ static int each_dead(const struct options *o, const char *verb)
 		status = walk(c, request, "after", &l);
 	else
 		json_decref(request);
-	json_array_foreach(letters.ids, i, d)
-	{
-		const char *target = json_string_value(json_object_get(d, "target"));
+	for (i = 0; c && i < json_array_size(letters.ids); i++) {
+		int one = act_on(c, o, verb, json_array_get(letters.ids, i));
 
-		if (!c || strcmp(target, "intake") == 0)
-			continue;
-		if (client_ask(c,
-			       letter_request(o, verb,
-					      json_integer_value(json_object_get(d, "seq")),
-					      target),
-			       one_line, &(struct listing){NULL, NULL, 0}, NULL) == EX_OK)
+		if (one == EX_OK)
 			done++;
+		else
+			status = one;
 	}
 	if (c) {
 		printf("%d of %zu dead letters: %s\n", done, json_array_size(letters.ids), verb);

@@ -217,11 +217,26 @@ static void on_hangup(void *arg)
 	log_warn("SIGHUP: the configuration is read at start; restart to change it");
 }
 
+/* A plugin that blocks for ever must not keep the process: what was accepted is safe. */
+static void leave(int number)
+{
+	static const char stuck[] = "pointsman: a plugin does not let go; leaving without it\n";
+	ssize_t ignored = 0;
+
+	if (number == SIGALRM)
+		ignored = write(STDERR_FILENO, stuck, sizeof stuck - 1);
+	(void)ignored;
+	_exit(EX_OK);
+}
+
 static void serve(struct daemon *d)
 {
 	struct loop *loop = d->service.loop;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* What holds again once the loop watches them no more. */
+	signal(SIGTERM, leave);
+	signal(SIGINT, leave);
 	d->term = loop_watch_signal(loop, SIGTERM, on_stop_signal, d);
 	d->interrupt = loop_watch_signal(loop, SIGINT, on_stop_signal, d);
 	d->hangup = loop_watch_signal(loop, SIGHUP, on_hangup, d);
@@ -236,25 +251,6 @@ static void serve(struct daemon *d)
 	loop_run(loop);
 }
 
-/* A plugin that blocks for ever must not keep the process: what was accepted is safe. */
-static void leave(int signal)
-{
-	static const char text[] = "pointsman: a plugin does not let go; leaving without it\n";
-	ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
-
-	(void)signal;
-	(void)ignored;
-	_exit(EX_OK);
-}
-
-static void limit_closing(void)
-{
-	signal(SIGALRM, leave);
-	signal(SIGTERM, leave);
-	signal(SIGINT, leave);
-	alarm(CLOSE_S);
-}
-
 /* Plugins first, because they may still say something to the engine; the engine then writes
  * it; nothing is freed that one of them could still reach. */
 static void close_all(struct daemon *d)
@@ -264,7 +260,8 @@ static void close_all(struct daemon *d)
 	loop_watch_free(d->term);
 	loop_watch_free(d->interrupt);
 	loop_watch_free(d->hangup);
-	limit_closing();
+	signal(SIGALRM, leave);
+	alarm(CLOSE_S);
 	admin_free(d->admin);
 	if (s->runtime)
 		runtime_close(s->runtime);

@@ -10,8 +10,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#define LOCK_TRIES       40
+#define LOCK_PAUSE_NS    50000000
 #define CHECKPOINT_PAGES 1000
 #define RESERVE_BYTES    (4 * 1024 * 1024)
 #define CHECK_BYTES      (16 * 1024 * 1024) /* checked whole at every open up to this size */
@@ -134,6 +137,19 @@ char *journal_take_damage(struct journal *j)
 	return buf_take(&text);
 }
 
+/* A verb that looks at the journal while no daemon runs holds the lock for a moment only. */
+static bool lock_soon(int fd)
+{
+	struct timespec pause = {0, LOCK_PAUSE_NS};
+
+	for (int tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 static bool take_lock(struct journal *j, struct err *err)
 {
 	char *path = path_in(j, "lock"), pid[32] = "";
@@ -143,7 +159,7 @@ static bool take_lock(struct journal *j, struct err *err)
 	if (j->lock < 0) {
 		err_set(err, "state directory %s: cannot open the file `lock`: %s", j->directory,
 			strerror(errno));
-	} else if (flock(j->lock, LOCK_EX | LOCK_NB) != 0) {
+	} else if (!lock_soon(j->lock)) {
 		n = read(j->lock, pid, sizeof pid - 1);
 		pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
 		err_set(err, "state directory %s is in use by process %s", j->directory,

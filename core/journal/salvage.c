@@ -392,6 +392,7 @@ static bool make_new(struct rescue *r, struct world *world, const char *path, st
 	unlink(path);
 	if (sqlite3_open_v2(path, &r->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, world->vfs) ==
 		    SQLITE_OK &&
+	    (world->vfs || chmod(path, 0600) == 0) &&
 	    sqlite3_exec(r->to, settings, NULL, NULL, NULL) == SQLITE_OK &&
 	    sqlite3_exec(r->to, journal_schema, NULL, NULL, NULL) == SQLITE_OK &&
 	    sqlite3_exec(r->to, "BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
