@@ -21,25 +21,40 @@ static struct lane_settings settings_of(const struct instance_config *c)
 	};
 }
 
+static bool parse_path(const char *text, struct path *out, struct err *err)
+{
+	size_t used;
+
+	return path_parse(text, strlen(text), out, &used, err);
+}
+
+/* Once, because every delivery is looked at with them. */
+static bool parse_order(struct target *t, struct err *err)
+{
+	const struct instance_config *c = t->section;
+
+	if (c->order_by == ORDER_NONE || c->order_by == ORDER_GROUP)
+		return true;
+	return parse_path("source", &t->source_path, err) &&
+	       parse_path(c->order_by == ORDER_PATH ? c->order_path : "subject", &t->order_path,
+			  err);
+}
+
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
 			  uint64_t cursor, struct err *err)
 {
 	struct lane_settings settings = settings_of(section);
 	struct target *t = mem_new(struct target);
-	size_t used;
 
 	t->engine = e;
 	t->section = section;
 	t->number = number;
 	t->lane = lane_new(number, &settings, cursor);
 	t->next = t->cursor = cursor;
-	if (section->order_by == ORDER_PATH &&
-	    !path_parse(section->order_path, strlen(section->order_path), &t->order_path, &used,
-			err)) {
-		target_free(t);
-		return NULL;
-	}
-	return t;
+	if (parse_order(t, err))
+		return t;
+	target_free(t);
+	return NULL;
 }
 
 void target_free(struct target *t)
@@ -49,6 +64,7 @@ void target_free(struct target *t)
 	for (size_t i = 0; i < t->nkept; i++)
 		event_unref(t->kept[i].event);
 	free(t->kept);
+	path_free(&t->source_path);
 	path_free(&t->order_path);
 	lane_free(t->lane);
 	free(t);
@@ -72,45 +88,21 @@ static bool find_text(const struct event *ev, enum event_view view, const struct
 	return v.kind != KIND_ABSENT && v.kind != KIND_NULL;
 }
 
-static bool find_named(const struct event *ev, enum event_view view, const char *name,
-		       struct buf *out)
-{
-	struct path path;
-	size_t used;
-	bool found;
-
-	if (!path_parse(name, strlen(name), &path, &used, NULL))
-		return false;
-	found = find_text(ev, view, &path, out);
-	path_free(&path);
-	return found;
-}
-
-static uint64_t source_key(const struct event *ev, enum event_view view, const struct buf *value)
-{
-	struct buf source = {0};
-	uint64_t key;
-
-	find_named(ev, view, "source", &source);
-	key = hash64(buf_text(value), value->len, hash64(buf_text(&source), source.len, 1));
-	buf_free(&source);
-	return key ? key : 1;
-}
-
-uint64_t target_order_key(const struct instance_config *section, const struct path *order_path,
-			  const struct event *ev, const struct duty *duty)
+uint64_t target_order_key(const struct target *t, const struct event *ev, const struct duty *duty)
 {
 	enum event_view view = duty->members ? EVENT_MEMBERS : EVENT_ITSELF;
-	struct buf value = {0};
+	struct buf value = {0}, source = {0};
 	uint64_t key = 0;
 
-	if (section->order_by == ORDER_GROUP)
+	if (t->section->order_by == ORDER_GROUP)
 		return duty->group;
-	if (section->order_by == ORDER_SUBJECT && find_named(ev, view, "subject", &value))
-		key = source_key(ev, view, &value);
-	if (section->order_by == ORDER_PATH && find_text(ev, view, order_path, &value))
-		key = source_key(ev, view, &value);
+	if (t->order_path.n && find_text(ev, view, &t->order_path, &value)) {
+		find_text(ev, view, &t->source_path, &source);
+		key = hash64(buf_text(&value), value.len, hash64(buf_text(&source), source.len, 1));
+		key = key ? key : 1;
+	}
 	buf_free(&value);
+	buf_free(&source);
 	return key;
 }
 
@@ -163,7 +155,7 @@ void target_drop_event(struct target *t, uint64_t seq)
 static void offer(struct target *t, struct event *ev, const struct duty *duty, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = target_order_key(t->section, &t->order_path, ev, duty);
+	uint64_t key = target_order_key(t, ev, duty);
 
 	keep_event(t, ev);
 	lane_offer(t->lane, ev->seq, duty, key, target_is_own(ev), engine_now(e), &e->effects);
@@ -173,7 +165,7 @@ static void offer(struct target *t, struct event *ev, const struct duty *duty, s
 void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = target_order_key(t->section, &t->order_path, ev, &row->duty);
+	uint64_t key = target_order_key(t, ev, &row->duty);
 
 	lane_recall(t->lane, row, key, engine_now(e), &e->effects);
 	if (txn)
