@@ -102,22 +102,30 @@ static void senseless(struct pm_host *h, struct search *s, const struct err *why
 	remove_search(trigger_of(h), s);
 }
 
+/* The answer's tree, or NULL after ending what asked for it. */
+static json_t *answer_of(struct pm_host *h, struct search *s, const struct pm_message *m)
+{
+	struct err why;
+	json_t *body = awscall_answer(m, &why);
+
+	if (!body && m->status == 200)
+		senseless(h, s, &why);
+	else if (!body)
+		refused(h, s, m);
+	return body;
+}
+
 static void on_builds(struct pm_host *h, const struct pm_message *m, uint64_t d)
 {
 	struct search *s = find(h, d);
 	const char *key = h->get(h, d, "delivery.key");
 	bool older = false, found = false;
-	struct err why;
 	json_t *body, *build;
 	size_t i;
 
 	if (!s)
 		return;
-	body = awscall_answer(m, &why);
-	if (!body && m->status == 200)
-		senseless(h, s, &why);
-	else if (!body)
-		refused(h, s, m);
+	body = answer_of(h, s, m);
 	if (!body)
 		return;
 	json_array_foreach(json_object_get(body, "builds"), i, build)
@@ -143,16 +151,11 @@ static void on_builds(struct pm_host *h, const struct pm_message *m, uint64_t d)
 static void on_list(struct pm_host *h, const struct pm_message *m, uint64_t d)
 {
 	struct search *s = find(h, d);
-	struct err why;
 	json_t *body, *ids;
 
 	if (!s)
 		return;
-	body = awscall_answer(m, &why);
-	if (!body && m->status == 200)
-		senseless(h, s, &why);
-	else if (!body)
-		refused(h, s, m);
+	body = answer_of(h, s, m);
 	if (!body)
 		return;
 	ids = json_object_get(body, "ids");
