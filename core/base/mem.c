@@ -54,16 +54,22 @@ char *mem_text(const char *text)
 	return text ? mem_slice(text, strlen(text)) : NULL;
 }
 
+char *mem_vformat(const char *fmt, va_list ap)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		out_of_memory();
+	return text;
+}
+
 char *mem_format(const char *fmt, ...)
 {
 	va_list ap;
-	char *text = NULL;
-	int n;
+	char *text;
 
 	va_start(ap, fmt);
-	n = vasprintf(&text, fmt, ap);
+	text = mem_vformat(fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		out_of_memory();
 	return text;
 }

@@ -9,6 +9,7 @@
 #ifndef POINTSMAN_BASE_MEM_H
 #define POINTSMAN_BASE_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 void *mem_zero(size_t size);                      /* zeroed; size 0 is fine */
@@ -16,6 +17,7 @@ void *mem_grow(void *old, size_t n, size_t size); /* realloc to n * size, checke
 char *mem_text(const char *text);                 /* a copy; NULL stays NULL */
 char *mem_slice(const char *text, size_t len);    /* a NUL-terminated copy of len bytes */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+char *mem_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
 #define mem_new(type) ((type *)mem_zero(sizeof(type)))
 

@@ -29,10 +29,8 @@ static bool said_before(const struct report *r, const struct remark *m)
 
 static void add(struct report *r, bool warning, struct place at, const char *fmt, va_list ap)
 {
-	struct remark m = {at, warning, NULL};
+	struct remark m = {at, warning, mem_vformat(fmt, ap)};
 
-	if (vasprintf(&m.text, fmt, ap) < 0)
-		m.text = mem_text("out of memory");
 	if (said_before(r, &m)) {
 		free(m.text);
 		return;

@@ -72,15 +72,14 @@ const struct ini_key *section_key(const struct section *s, const char *name)
 void section_error(const struct section *s, const char *key, const char *fmt, ...)
 {
 	const struct ini_key *k = key ? section_key(s, key) : NULL;
-	char *text = NULL;
+	char *text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = mem_vformat(fmt, ap);
 	va_end(ap);
 	report_error(s->report, k ? ini_place(k, 0) : s->ini->at, "%s%s%s", key ? key : "",
-		     key ? ": " : "", text ? text : "");
+		     key ? ": " : "", text);
 	free(text);
 }
 
