@@ -180,7 +180,7 @@ static bool may_pass(const struct expr *e, const struct row *row)
 	       (e->value.kind != VALUE_PATH || row_find(row, &e->value.path, 0) != FIELD_ABSENT);
 }
 
-static struct expr *parse_where(const struct asking *a)
+static struct expr *parse_where(const struct asking *a, struct arena *arena)
 {
 	const struct selector select = {.where = a->select->where};
 	const struct ini_key *key = a->select->where_key;
@@ -199,7 +199,7 @@ static struct expr *parse_where(const struct asking *a)
 		return NULL;
 	}
 	ruleset_free(set);
-	return expr_parse(a->select->where, &at, &err);
+	return expr_parse(arena, a->select->where, &at, &err);
 }
 
 /* Does the row have the path of `changed`, in both images? */
@@ -270,7 +270,8 @@ static void narrow(const struct asking *a, struct feed *feed, const struct expr 
 
 static void ask(const struct asking *a, struct feed *feed)
 {
-	struct expr *where = parse_where(a);
+	struct arena arena = {0};
+	struct expr *where = parse_where(a, &arena);
 
 	for (size_t i = 0; i < a->s->nrows; i++) {
 		if (!row_may_come(&a->s->rows[i], a->select))
@@ -282,7 +283,7 @@ static void ask(const struct asking *a, struct feed *feed)
 	check_on(a, feed);
 	check_enabled(a, feed);
 	narrow(a, feed, where);
-	expr_free(where);
+	arena_free(&arena);
 }
 
 static void check_inputs(const struct survey *s, const struct rule_config *r)

@@ -1,27 +1,31 @@
 #include "rules/expr.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-static void value_free(struct expr_value *v)
+struct expr *expr_new(struct arena *a, enum expr_kind kind)
 {
-	for (size_t i = 0; i < v->n; i++)
-		value_free(&v->items[i]);
-	free(v->items);
-	free(v->text);
-	path_free(&v->path);
+	struct expr *e = arena_take(a, sizeof *e);
+
+	e->kind = kind;
+	return e;
 }
 
-void expr_free(struct expr *e)
+void expr_adopt(struct arena *a, struct expr *e, struct expr *part)
 {
-	if (!e)
-		return;
-	for (size_t i = 0; i < e->nparts; i++)
-		expr_free(e->parts[i]);
-	free(e->parts);
-	path_free(&e->path);
-	path_free(&e->whole);
-	value_free(&e->value);
-	free(e);
+	e->parts = arena_room(a, e->parts, e->nparts, sizeof *e->parts);
+	e->parts[e->nparts++] = part;
+}
+
+struct path expr_path(struct arena *a, const struct path *path)
+{
+	struct path copy = {.text = arena_text(a, path->text, strlen(path->text)), .n = path->n};
+
+	copy.steps = arena_take(a, path->n * sizeof *copy.steps);
+	for (size_t i = 0; i < path->n; i++) {
+		copy.steps[i] = path->steps[i];
+		copy.steps[i].name = arena_text(a, path->steps[i].name, path->steps[i].len);
+	}
+	return copy;
 }
 
 struct search {

@@ -1,17 +1,20 @@
 /*
- * expr - the language of `where`.
+ * expr - what a rule asks of an event, as a tree; and the language of `where`.
+ *
+ * EventBridge patterns become the same tree (pattern.h).  A tree lives in the arena it was
+ * parsed into.
  *
  *   where = or ;   or = and { "or" and } ;   and = not { "and" not } ;
  *   not   = "not" not | "(" or ")" | "any" path "(" or ")" | test ;
  *   test  = path "exists" | path op value | value "in" path ;
- *   op    = "==" | "!=" | "<" | "<=" | ">" | ">=" | "ieq" | "within" |
+ *   op    = "==" | "!=" | "<" | "<=" | ">" | ">=" | "ieq" | "istarts" | "iends" | "within" |
  *           [ "not" ] ( "in" | "like" | "contains" | "starts" | "ends" | "matches" ) ;
  *   value = string | number | "true" | "false" | "null" | "[" value { "," value } "]" | path ;
  *
  * Paths begin with type, source, subject, time, id, instance or data; inside any (..) they
  * begin at the element.  A list stands to the right of `in`, and of the operators on text
- * (like contains starts ends matches ieq within), where any of its members will do; like,
- * matches and within take no path.  A bracket, `not` and `any` nest 64 deep, and an
+ * (like contains starts ends matches ieq istarts iends within), where any of its members will do;
+ * like, matches and within take no path.  A bracket, `not` and `any` nest 64 deep, and an
  * expression has at most 1,024 tests.
  *
  * Parsing gives a tree; what evaluates it is ruleset.h.
@@ -19,6 +22,7 @@
 #ifndef POINTSMAN_RULES_EXPR_H
 #define POINTSMAN_RULES_EXPR_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "json/path.h"
 
@@ -45,6 +49,10 @@ enum expr_op {
 	EXPR_ENDS,
 	EXPR_MATCHES,
 	EXPR_VALUE_IN, /* value "in" path */
+	EXPR_ISTARTS,
+	EXPR_IENDS,
+	EXPR_LEAF,  /* patterns: a value that is neither object nor array, nor an empty array */
+	EXPR_RANGE, /* patterns: a number between two, items[0] and items[1] */
 };
 
 struct expr_value { /* a literal, a list of them, or a path */
@@ -74,16 +82,24 @@ struct expr {
 	struct path whole; /* of ANY: from the top, through the `any` around it */
 	enum expr_op op;
 	bool negated; /* "not like": not (like) and the field exists */
+	/* Patterns, anything-but: some leaf value of the path of which the test is not true. */
+	bool but;
+	bool above, below; /* of RANGE: the lower, the upper end is not in it */
 	struct expr_value value;
 	uint32_t number; /* conditions (leaves) are numbered from 0 in reading order */
 };
 
 /* NULL with *err saying what is wrong and what would be right, and the offset in *at. */
-struct expr *expr_parse(const char *text, size_t *at, struct err *err);
-void expr_free(struct expr *e);
+struct expr *expr_parse(struct arena *a, const char *text, size_t *at, struct err *err);
+
+/* For parsers: a zeroed node, one more part of `e`, a copy of a path. */
+struct expr *expr_new(struct arena *a, enum expr_kind kind);
+void expr_adopt(struct arena *a, struct expr *e, struct expr *part);
+struct path expr_path(struct arena *a, const struct path *path);
+
 /* Every path used: those tested, with operator and literal, for type checks; those on the
  * right side and after `any`, as if asked whether they exist.  Returns how many there are
- * and fills in the i-th, whose memory belongs to `e`. */
+ * and fills in the i-th, whose memory is that of `e`. */
 struct expr_use {
 	const struct path *prefix; /* the whole path of the enclosing `any`, or NULL */
 	const struct path *path;

@@ -17,6 +17,7 @@
 
 struct parser {
 	struct scan scan;
+	struct arena *arena;
 	unsigned depth;
 	const struct path *any; /* whole path of the innermost `any` around, or NULL */
 	uint32_t leaves;
@@ -36,18 +37,11 @@ static void trim_end(struct parser *p, struct expr *e)
 
 static struct expr *node(struct parser *p, enum expr_kind kind)
 {
-	struct expr *e = mem_new(struct expr);
+	struct expr *e = expr_new(p->arena, kind);
 
 	scan_next(&p->scan);
-	e->kind = kind;
 	e->at = p->scan.at;
 	return e;
-}
-
-static void adopt(struct expr *e, struct expr *part)
-{
-	e->parts = mem_grow(e->parts, e->nparts + 1, sizeof(struct expr *));
-	e->parts[e->nparts++] = part;
 }
 
 static bool top_name(const struct path_step *first)
@@ -65,6 +59,7 @@ static bool top_name(const struct path_step *first)
 /* A path; what it may begin with depends on whether an `any` is around. */
 static bool parse_path(struct parser *p, struct path *out)
 {
+	struct path parsed;
 	struct err why;
 	size_t used, from;
 	const char *first;
@@ -75,8 +70,10 @@ static bool parse_path(struct parser *p, struct path *out)
 		return scan_unexpected(&p->scan, "a path");
 	if (!scan_in_name(p->scan.text[from]) && p->scan.text[from] != '"')
 		return scan_unexpected(&p->scan, "a path like data.new.phase");
-	if (!path_parse(p->scan.text + from, p->scan.len - from, out, &used, &why))
+	if (!path_parse(p->scan.text + from, p->scan.len - from, &parsed, &used, &why))
 		return scan_fail(&p->scan, from + used, "%s", why.text);
+	*out = expr_path(p->arena, &parsed);
+	path_free(&parsed);
 	p->scan.at += used;
 	if (p->any)
 		return true;
@@ -92,7 +89,6 @@ static bool parse_path(struct parser *p, struct path *out)
 			  first);
 	else
 		return true;
-	path_free(out);
 	return false;
 }
 
@@ -115,7 +111,8 @@ static bool parse_string(struct parser *p, struct expr_value *v)
 	json_string_plain(inside, n, &plain);
 	v->kind = VALUE_STRING;
 	v->len = plain.len;
-	v->text = buf_take(&plain);
+	v->text = arena_text(p->arena, buf_text(&plain), plain.len);
+	buf_free(&plain);
 	p->scan.at += n + 2;
 	return true;
 }
@@ -142,7 +139,7 @@ static bool parse_number(struct parser *p, struct expr_value *v)
 				 "%.*s is no number; text is written in quotes: \"%.*s\"", SHOWN(p),
 				 SHOWN(p));
 	v->kind = VALUE_NUMBER;
-	v->text = mem_slice(p->scan.text + p->scan.at, n);
+	v->text = arena_text(p->arena, p->scan.text + p->scan.at, n);
 	v->len = n;
 	p->scan.at += n;
 	return true;
@@ -168,7 +165,7 @@ static bool parse_list(struct parser *p, struct expr_value *v)
 			return scan_fail(&p->scan, at, "a list inside a list");
 		if (!parse_value(p, &item))
 			return false;
-		v->items = mem_grow(v->items, v->n + 1, sizeof item);
+		v->items = arena_room(p->arena, v->items, v->n, sizeof item);
 		v->items[v->n++] = item;
 		if (item.kind == VALUE_PATH)
 			return scan_fail(&p->scan, at,
@@ -216,6 +213,8 @@ operators[] = {
 	{">", EXPR_GT, false, false, true, false},
 	{">=", EXPR_GE, false, false, true, false},
 	{"ieq", EXPR_IEQ, false, true, true, true},
+	{"istarts", EXPR_ISTARTS, false, true, true, true},
+	{"iends", EXPR_IENDS, false, true, true, true},
 	{"within", EXPR_WITHIN, false, true, false, true},
 	{"in", EXPR_IN, true, true, true, false},
 	{"like", EXPR_LIKE, true, true, false, true},
@@ -386,10 +385,8 @@ static struct expr *parse_test(struct parser *p)
 		ok = parse_value_in(p, e);
 	else
 		ok = parse_path_test(p, e);
-	if (!ok) {
-		expr_free(e);
+	if (!ok)
 		return NULL;
-	}
 	e->number = p->leaves++;
 	trim_end(p, e);
 	return e;
@@ -410,7 +407,6 @@ static struct expr *parse_bracket(struct parser *p)
 			scan_unexpected(&p->scan, "and, or or )");
 		else
 			scan_fail(&p->scan, open, "( is not closed");
-		expr_free(e);
 		return NULL;
 	}
 	return e;
@@ -419,13 +415,18 @@ static struct expr *parse_bracket(struct parser *p)
 static bool whole_path(struct parser *p, struct expr *e)
 {
 	size_t at = e->at, used;
+	struct path parsed;
 	struct err why;
 	char *text =
 		p->any ? mem_format("%s.%s", p->any->text, e->path.text) : mem_text(e->path.text);
-	bool ok = path_parse(text, strlen(text), &e->whole, &used, &why);
+	bool ok = path_parse(text, strlen(text), &parsed, &used, &why);
 
 	free(text);
-	return ok || scan_fail(&p->scan, at, "%s", why.text);
+	if (!ok)
+		return scan_fail(&p->scan, at, "%s", why.text);
+	e->whole = expr_path(p->arena, &parsed);
+	path_free(&parsed);
+	return true;
 }
 
 /* Behind the word `any`. */
@@ -440,7 +441,7 @@ static bool parse_any(struct parser *p, struct expr *e)
 	part = parse_bracket(p);
 	p->any = around;
 	if (part)
-		adopt(e, part);
+		expr_adopt(p->arena, e, part);
 	return part != NULL;
 }
 
@@ -456,12 +457,10 @@ static struct expr *parse_any_or_not(struct parser *p, enum expr_kind kind)
 		part = parse_not(p);
 		ok = part != NULL;
 		if (ok)
-			adopt(e, part);
+			expr_adopt(p->arena, e, part);
 	}
-	if (!ok) {
-		expr_free(e);
+	if (!ok)
 		return NULL;
-	}
 	trim_end(p, e);
 	return e;
 }
@@ -494,19 +493,16 @@ static struct expr *parse_joined(struct parser *p, enum expr_kind kind, const ch
 {
 	struct expr *e = node(p, kind), *first = part(p), *more = first;
 
-	if (first && !scan_word_is(scan_word(&p->scan), join)) {
-		expr_free(e);
+	if (first && !scan_word_is(scan_word(&p->scan), join))
 		return first;
-	}
 	while (more) {
-		adopt(e, more);
+		expr_adopt(p->arena, e, more);
 		if (!scan_take_word(&p->scan, join)) {
 			trim_end(p, e);
 			return e;
 		}
 		more = part(p);
 	}
-	expr_free(e);
 	return NULL;
 }
 
@@ -520,9 +516,9 @@ static struct expr *parse_or(struct parser *p)
 	return parse_joined(p, EXPR_OR, "or", parse_and);
 }
 
-struct expr *expr_parse(const char *text, size_t *at, struct err *err)
+struct expr *expr_parse(struct arena *a, const char *text, size_t *at, struct err *err)
 {
-	struct parser p = {.scan = {.text = text, .len = strlen(text), .err = err}};
+	struct parser p = {.scan = {.text = text, .len = strlen(text), .err = err}, .arena = a};
 	struct expr *e = parse_or(&p);
 
 	if (e && scan_next(&p.scan)) {
@@ -530,7 +526,6 @@ struct expr *expr_parse(const char *text, size_t *at, struct err *err)
 			scan_fail(&p.scan, p.scan.at, ") without (");
 		else
 			scan_unexpected(&p.scan, "and, or or the end");
-		expr_free(e);
 		e = NULL;
 	}
 	if (!e && at)

@@ -1,5 +1,5 @@
 /*
- * ignorecase - what `ieq` compares with.
+ * ignorecase - what `ieq`, `istarts` and `iends` compare with.
  *
  * Character by character: the text has the character of the pattern or its lower or upper
  * form.  `ß` in the pattern is also SS; a final sigma in the text is not a sigma.
@@ -11,5 +11,7 @@
 #include <stddef.h>
 
 bool ignorecase_equal(const char *text, size_t len, const char *pattern, size_t pattern_len);
+bool ignorecase_starts(const char *text, size_t len, const char *pattern, size_t pattern_len);
+bool ignorecase_ends(const char *text, size_t len, const char *pattern, size_t pattern_len);
 
 #endif

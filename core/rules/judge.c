@@ -15,7 +15,7 @@ struct test {
 };
 
 struct judge {
-	struct expr *expr;
+	const struct expr *expr;
 	struct test *tests; /* by number */
 	size_t n, cap;
 };
@@ -46,7 +46,7 @@ static void add_tests(struct judge *j, const struct expr *e)
 		add_tests(j, e->parts[i]);
 }
 
-struct judge *judge_new(struct expr *e)
+struct judge *judge_new(const struct expr *e)
 {
 	struct judge *j = mem_new(struct judge);
 
@@ -65,7 +65,6 @@ void judge_free(struct judge *j)
 		free(j->tests[i].operands);
 	}
 	free(j->tests);
-	expr_free(j->expr);
 	free(j);
 }
 
@@ -150,9 +149,22 @@ static enum verdict verdict_of(enum outcome outcome)
 	return verdicts[outcome];
 }
 
+/* Both ends at once, so that one element has to lie between them. */
+static enum verdict compare_range(const struct test *t, const struct operand *left)
+{
+	enum expr_op low = t->e->above ? EXPR_GT : EXPR_GE, high = t->e->below ? EXPR_LT : EXPR_LE;
+	enum outcome o = operand_compare(left, low, &t->operands[0], NULL);
+
+	return verdict_of(o == OUTCOME_TRUE ? operand_compare(left, high, &t->operands[1], NULL)
+					    : o);
+}
+
 static enum verdict compare_literals(struct probe *p, const struct operand *left)
 {
 	enum verdict best = VERDICT_UNASKED;
+
+	if (p->test->e->op == EXPR_RANGE)
+		return compare_range(p->test, left);
 
 	for (size_t i = 0; best != VERDICT_PASS && i < p->test->n; i++)
 		best = better(best, verdict_of(operand_compare(left, p->test->e->op,
@@ -177,12 +189,29 @@ static enum verdict compare_values(struct probe *p, const struct operand *left)
 	return best;
 }
 
+/* Is there a leaf, or one unlike the literals? */
+static enum verdict leaf_verdict(struct probe *p, const struct json_value *value)
+{
+	struct operand left = {0};
+
+	if (value->kind == KIND_OBJECT)
+		return VERDICT_ABSENT;
+	if (p->test->e->op == EXPR_LEAF)
+		return VERDICT_PASS;
+	operand_of_value(value, &p->trial->m->left, &left);
+	return compare_literals(p, &left) == VERDICT_PASS ? VERDICT_FAIL : VERDICT_PASS;
+}
+
 static bool probe_value(const struct json_value *value, void *arg)
 {
 	struct probe *p = arg;
 	struct operand left = {0};
 	bool path = p->test->e->value.kind == VALUE_PATH;
 
+	if (p->test->e->op == EXPR_LEAF || p->test->e->but) {
+		p->best = better(p->best, leaf_verdict(p, value));
+		return p->best != VERDICT_PASS;
+	}
 	operand_of_value(value, &p->trial->m->left, &left);
 	p->best = better(p->best, path ? compare_values(p, &left) : compare_literals(p, &left));
 	if (p->best != VERDICT_PASS && p->pairs > JUDGE_MAX_PAIRS) {
@@ -204,6 +233,8 @@ static enum verdict plain_verdict(struct trial *t, const struct test *test)
 	if (e->value.kind == VALUE_PATH)
 		each(t, &e->value.path, &t->m->find_right, keep, t->m);
 	each(t, &e->path, &t->m->find_left, probe_value, &p);
+	if (p.best == VERDICT_UNASKED && (e->op == EXPR_LEAF || e->but))
+		return VERDICT_ABSENT;
 	if (p.best == VERDICT_UNASKED) /* no value: nothing there, or an empty array */
 		return there(t, &e->path) ? VERDICT_FAIL : VERDICT_ABSENT;
 	return p.best;

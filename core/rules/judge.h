@@ -23,8 +23,8 @@ struct judge_memory { /* zero-initialised; reused from event to event */
 	struct iregexp_memory iregexp;
 };
 
-struct judge *judge_new(struct expr *e); /* takes the expression */
-void judge_free(struct judge *j);        /* NULL is fine */
+struct judge *judge_new(const struct expr *e); /* which must outlive it */
+void judge_free(struct judge *j);              /* NULL is fine */
 size_t judge_tests(const struct judge *j);
 const struct expr *judge_test(const struct judge *j, size_t i);
 

@@ -134,6 +134,8 @@ static enum outcome alike(const struct operand *l, enum expr_op op, const struct
 		return OUTCOME_TYPE;
 	switch (op) {
 	case EXPR_IEQ: return outcome(ignorecase_equal(l->text, l->len, r->text, r->len));
+	case EXPR_ISTARTS: return outcome(ignorecase_starts(l->text, l->len, r->text, r->len));
+	case EXPR_IENDS: return outcome(ignorecase_ends(l->text, l->len, r->text, r->len));
 	case EXPR_WITHIN: return outcome(network_has(&r->within, l->text, l->len));
 	case EXPR_LIKE: return outcome(wildcard_match(&r->like, l->text, l->len));
 	case EXPR_CONTAINS: return outcome(memmem(l->text, l->len, r->text, r->len) != NULL);

@@ -1,5 +1,6 @@
 #include "rules/ruleset.h"
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "rules/judge.h"
@@ -30,6 +31,7 @@ struct bucket { /* the rules that have one pattern in their `on` */
 };
 
 struct ruleset {
+	struct arena trees;
 	struct rule *rules;
 	size_t n, conditions;
 	struct map exact, wild;                     /* `on` pattern to bucket */
@@ -128,9 +130,10 @@ static bool compile_changed(struct rule *r, const char *text, struct err *err)
 	return true;
 }
 
-static bool compile_where(struct rule *r, const char *text, size_t *at, struct err *err)
+static bool compile_where(struct rule *r, struct arena *trees, const char *text, size_t *at,
+			  struct err *err)
 {
-	struct expr *e = expr_parse(text, at, err);
+	struct expr *e = expr_parse(trees, text, at, err);
 
 	if (!e)
 		return false;
@@ -139,7 +142,8 @@ static bool compile_where(struct rule *r, const char *text, size_t *at, struct e
 	return true;
 }
 
-static bool compile_rule(struct rule *r, const struct selector *s, size_t *at, struct err *err)
+static bool compile_rule(struct rule *r, struct arena *trees, const struct selector *s, size_t *at,
+			 struct err *err)
 {
 	*at = 0;
 	if (!compile_on(r, s, err))
@@ -147,7 +151,7 @@ static bool compile_rule(struct rule *r, const struct selector *s, size_t *at, s
 	r->has_from = s->from != NULL;
 	if (r->has_from)
 		r->from = words_copy(s->from, NULL);
-	if (s->where && !compile_where(r, s->where, at, err))
+	if (s->where && !compile_where(r, trees, s->where, at, err))
 		return false;
 	if (s->changed && !compile_changed(r, s->changed, err))
 		return false;
@@ -194,7 +198,7 @@ struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size
 	for (; set->n < n; set->n++) {
 		struct rule *r = &set->rules[set->n];
 
-		if (!compile_rule(r, &selectors[set->n], at ? at : &ignored, err)) {
+		if (!compile_rule(r, &set->trees, &selectors[set->n], at ? at : &ignored, err)) {
 			if (which)
 				*which = set->n;
 			set->n++;
@@ -227,6 +231,7 @@ void ruleset_free(struct ruleset *set)
 	free(set->mismatches);
 	map_free(&set->exact, bucket_free);
 	map_free(&set->wild, bucket_free);
+	arena_free(&set->trees);
 	free(set);
 }
 

@@ -12,9 +12,11 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static const char *const names[] = {"exists", "==",   "!=",      "<",       "<=",   ">",
-				    ">=",     "ieq",  "within",  "in",      "like", "contains",
-				    "starts", "ends", "matches", "value-in"};
+static struct arena arena; /* of the tree a test looks at */
+
+static const char *const names[] = {"exists", "==",   "!=",      "<",        "<=",      ">",
+				    ">=",     "ieq",  "within",  "in",       "like",    "contains",
+				    "starts", "ends", "matches", "value-in", "istarts", "iends"};
 
 static void show_value(const struct expr_value *v, struct buf *out)
 {
@@ -111,7 +113,7 @@ static void an_expression_becomes_a_tree(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct err err = {{0}};
 		size_t at = 0;
-		struct expr *e = expr_parse(rows[i].text, &at, &err);
+		struct expr *e = expr_parse(&arena, rows[i].text, &at, &err);
 		struct buf out = {0};
 
 		if (!e)
@@ -120,7 +122,7 @@ static void an_expression_becomes_a_tree(void **state)
 		if (strcmp(buf_text(&out), rows[i].tree) != 0)
 			fail_msg("%s: %s", rows[i].text, buf_text(&out));
 		buf_free(&out);
-		expr_free(e);
+		arena_reset(&arena);
 	}
 }
 
@@ -207,7 +209,7 @@ static void a_mistake_says_what_would_be_right(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct err err = {{0}};
 		size_t at = 999;
-		struct expr *e = expr_parse(rows[i].text, &at, &err);
+		struct expr *e = expr_parse(&arena, rows[i].text, &at, &err);
 
 		if (e || at != rows[i].at || !strstr(err.text, rows[i].why))
 			fail_msg("%s: at %zu: %s", rows[i].text, at, err.text);
@@ -217,7 +219,7 @@ static void a_mistake_says_what_would_be_right(void **state)
 static void tests_are_numbered_in_reading_order(void **state)
 {
 	static const char text[] = "id exists and ( any data.a ( b == 1 ) or  not data.c == 2  )";
-	struct expr *e = expr_parse(text, NULL, NULL), *or_part, *third;
+	struct expr *e = expr_parse(&arena, text, NULL, NULL), *or_part, *third;
 
 	(void)state;
 	assert_non_null(e);
@@ -230,7 +232,7 @@ static void tests_are_numbered_in_reading_order(void **state)
 	assert_memory_equal(text + third->at, "data.c == 2", third->end - third->at);
 	assert_memory_equal(text + e->parts[0]->at, "id exists",
 			    e->parts[0]->end - e->parts[0]->at);
-	expr_free(e);
+	arena_reset(&arena);
 }
 
 static void paths_are_listed_with_their_any(void **state)
@@ -245,7 +247,8 @@ static void paths_are_listed_with_their_any(void **state)
 		{"data.a.b", "d", EXPR_EXISTS, false}, {"", "data.t", EXPR_VALUE_IN, true},
 	};
 	struct expr *e = expr_parse(
-		"data.n > 1 and any data.a ( any b ( c == d ) ) and \"x\" in data.t", NULL, NULL);
+		&arena, "data.n > 1 and any data.a ( any b ( c == d ) ) and \"x\" in data.t", NULL,
+		NULL);
 	struct expr_use use;
 
 	(void)state;
@@ -257,7 +260,7 @@ static void paths_are_listed_with_their_any(void **state)
 		assert_int_equal(use.op, expected[i].op);
 		assert_int_equal(use.value != NULL, expected[i].literal);
 	}
-	expr_free(e);
+	arena_reset(&arena);
 }
 
 static struct expr *repeated(const char *front, int n, const char *middle, const char *back,
@@ -271,7 +274,7 @@ static struct expr *repeated(const char *front, int n, const char *middle, const
 	buf_text_add(&b, middle);
 	for (int i = 0; i < n; i++)
 		buf_text_add(&b, back);
-	e = expr_parse(buf_text(&b), NULL, err);
+	e = expr_parse(&arena, buf_text(&b), NULL, err);
 	buf_free(&b);
 	return e;
 }
@@ -290,13 +293,13 @@ static void depth_and_number_are_bounded(void **state)
 		e = repeated(fronts[i][0], most, "data.x exists", fronts[i][1], &err);
 		if (i != 2 && !e)
 			fail_msg("%s: %s", fronts[i][0], err.text);
-		expr_free(e);
+		arena_reset(&arena);
 		assert_null(repeated(fronts[i][0], 100000, "data.x exists", fronts[i][1], &err));
 	}
 	e = repeated("id exists or ", 1023, "id exists", "", &err);
 	assert_non_null(e);
 	assert_int_equal(e->nparts, 1024);
-	expr_free(e);
+	arena_reset(&arena);
 	assert_null(repeated("id exists or ", 1024, "id exists", "", &err));
 	assert_non_null(strstr(err.text, "more than 1024 tests"));
 }
@@ -312,13 +315,20 @@ static void every_prefix_ends_well(void **state)
 	for (size_t len = 0; len < sizeof text; len++) {
 		char *copy = strndup(text, len);
 		struct err err = {{0}};
-		struct expr *e = expr_parse(copy, NULL, &err);
+		struct expr *e = expr_parse(&arena, copy, NULL, &err);
 
 		if (!e && !*err.text)
 			fail_msg("no message for %s", copy);
-		expr_free(e);
+		arena_reset(&arena);
 		free(copy);
 	}
+}
+
+static int give_back(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	return 0;
 }
 
 int main(void)
@@ -332,5 +342,5 @@ int main(void)
 		cmocka_unit_test(every_prefix_ends_well),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, give_back);
 }

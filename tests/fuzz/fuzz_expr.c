@@ -47,17 +47,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = {{0}};
 	struct expr_use use;
 	size_t at = 0;
-	struct expr *e = expr_parse(where, &at, &err);
+	struct arena arena = {0};
+	struct expr *e = expr_parse(&arena, where, &at, &err);
 
 	if (e) {
 		size_t n = expr_uses(e, 0, &use);
 
 		PROMISE(n > 0 && use.path->n > 0);
-		expr_free(e);
 		judge(where);
 	} else {
 		PROMISE(*err.text && at <= size);
 	}
+	arena_free(&arena);
 	free(where);
 	return 0;
 }
