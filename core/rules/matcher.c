@@ -422,11 +422,11 @@ static const struct kept_value *first_kept(const struct kept *k, uint32_t elemen
 
 static void operand_of_kept(const struct kept_value *v, struct buf *plain, struct operand *out)
 {
-	operand_of_value(&v->value, plain, out);
-	if (v->plain) {
-		out->text = v->value.text;
-		out->len = v->value.len;
-	}
+	if (v->plain)
+		*out = (struct operand){
+			.kind = KIND_STRING, .text = v->value.text, .len = v->value.len};
+	else
+		operand_of_value(&v->value, plain, out);
 }
 
 /* Against the values of the path on the right. */
@@ -666,10 +666,16 @@ static void see_counts(struct walk *w, const struct field *f, uint64_t count)
 {
 	for (uint32_t i = 0; i < f->specials.n; i++) {
 		const struct special *s = &w->m->specials[f->specials.first + i];
-		uint32_t lookup = w->m->fields[s->field].lookup;
+		const struct field *number = &w->m->fields[s->field];
 
-		if (s->index == PATH_COUNT && lookup != NONE)
-			see_count(w, &w->m->lookups[lookup], count);
+		if (s->index != PATH_COUNT)
+			continue;
+		if (number->scope != NONE)
+			enter(w, number->scope);
+		if (number->lookup != NONE)
+			see_count(w, &w->m->lookups[number->lookup], count);
+		if (number->scope != NONE)
+			leave(w, number->scope);
 	}
 }
 
