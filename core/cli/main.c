@@ -12,6 +12,10 @@ static const struct {
 } verbs[] = {
 	{"run", verb_run, "", "check the configuration and run"},
 	{"check", verb_check, "[--resolve]", "report all mistakes of the configuration"},
+	{"match", verb_match, "[--where] [--count] [--time] PATTERNS EVENTS",
+	 "which patterns, one a line, match which events, one a line; - is standard input; "
+	 "--where: "
+	 "expressions instead of patterns"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},
 	{"status", verb_status, "[--acknowledge]",
