@@ -187,12 +187,12 @@ static void a_pattern_goes_over_several_lines_or_lives_in_a_file(void **state)
 	assert_null(config_rule(c, "n")->select.pattern);
 	config_free(c);
 	says("[rule r]\npattern = @no.json\ndo = a\n",
-	     "dir/f.ini:2:1: pattern: @no.json: cannot open dir/no.json: No such file or "
+	     "dir/f.ini:2:11: pattern: @no.json: cannot open dir/no.json: No such file or "
 	     "directory\n");
 	says("[rule r]\npattern = {}\npattern-at = detail\ndo = a\n",
-	     "dir/f.ini:3:1: pattern-at: `detail` is none of: event, data\n");
+	     "dir/f.ini:3:14: pattern-at: `detail` is none of: event, data\n");
 	says("[rule r]\npattern-at = data\ndo = a\n",
-	     "dir/f.ini:2:1: pattern-at: there is no `pattern` to look at it\n");
+	     "dir/f.ini:2:14: pattern-at: there is no `pattern` to look at it\n");
 	mentions("[rule r]\ninputs = a\npattern = {}\ndo = a\n",
 		 "pattern: a rule with `inputs` takes its events through them");
 }
@@ -311,10 +311,9 @@ static void unknown_words_come_with_the_nearest(void **state)
 	     "dir/f.ini:2:1: unknown key `stat` in [pointsman]; did you mean `state`?\n");
 	says("[rule r]\nwehre = x\ndo = a\n",
 	     "dir/f.ini:2:1: unknown key `wehre` in [rule]; did you mean `where`?\n");
-	says("[rule r]\npattern = {}\npattern-at = data\nshadow = yes\ndo = a\n",
-	     "dir/f.ini:2:1: unknown key `pattern` in [rule]\n"
-	     "dir/f.ini:3:1: unknown key `pattern-at` in [rule]\n"
-	     "dir/f.ini:4:1: unknown key `shadow` in [rule]\n");
+	says("[rule r]\npatern = {}\nschedule = x\ndo = a\n",
+	     "dir/f.ini:2:1: unknown key `patern` in [rule]; did you mean `pattern`?\n"
+	     "dir/f.ini:3:1: unknown key `schedule` in [rule]\n");
 	says("[rule r]\noverlap = paralel\ndo = a\n",
 	     "dir/f.ini:2:11: overlap: `paralel` is none of: parallel, supersede, queue\n");
 }

@@ -226,7 +226,7 @@ static void the_fields_of_a_pattern_are_looked_for_too(void **state)
 		  "[rule e]\non = repo.push\npattern = {\"type\": [\"x ;y\"]}\ndo = out\n",
 		  "f.ini:13:3: pattern: no event of rule a can have `data.aftr`; did you mean "
 		  "`data.after`?\n"
-		  "f.ini:17:27: pattern: no event of rule b can have `data.detail`\n"
+		  "f.ini:17:26: pattern: no event of rule b can have `data.detail`\n"
 		  "f.ini:22:11: pattern: no single event type of rule c has all the fields it asks "
 		  "for\n"
 		  "f.ini:27:12: pattern: \"detail\" is a field of EventBridge's envelope, and a "
