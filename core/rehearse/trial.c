@@ -289,7 +289,7 @@ static const char *taken_by(const struct trial *t, struct pair p, uint64_t seq)
 
 static bool explain_event(struct trial *t, struct pair p, uint32_t rule, const struct event *ev)
 {
-	const char *taken = taken_by(t, p, ev->seq);
+	const char *taken;
 	struct buf lines = {0};
 	bool fits = reason_add(rehearsal_plan(t->rehearsal), rule, ev, &lines);
 	char *rest = lines.data, *line;
@@ -297,7 +297,8 @@ static bool explain_event(struct trial *t, struct pair p, uint32_t rule, const s
 	while (rest && *(line = strsep(&rest, "\n")))
 		say(&t->reasons, "rule %s, event %" PRIu64 " (%s %s): %s", p.rule, ev->seq,
 		    ev->type, name_of(ev), line);
-	if (fits && taken)
+	taken = fits ? taken_by(t, p, ev->seq) : NULL;
+	if (taken)
 		say(&t->reasons,
 		    "event %" PRIu64 " was delivered to %s by rule %s; one event makes at most one "
 		    "delivery to a target",
@@ -312,9 +313,11 @@ static void explain_events(struct trial *t, struct pair p, const struct rule_con
 	size_t fit = 0;
 	struct event *ev;
 
-	for (uint64_t seq = 1; (ev = rehearsal_event(t->rehearsal, seq)); seq++) {
-		if (fit < MOST_EXPLAINED)
-			fit += explain_event(t, p, rule, ev);
+	for (uint64_t seq = 1; fit < MOST_EXPLAINED; seq++) {
+		ev = rehearsal_event(t->rehearsal, seq);
+		if (!ev)
+			break;
+		fit += explain_event(t, p, rule, ev);
 		event_unref(ev);
 	}
 	if (!fit)
