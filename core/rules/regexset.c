@@ -28,18 +28,20 @@ struct regexset_draft {
  *
  *   LINK     the next state of the same bucket, 0 behind the last
  *   HASH     of the set of states of the machine it stands for
- *   LENGTH   in bytes, of that set as it is written at the end
+ *   BASE     a state whose set it is written as the difference from, or 0
+ *   LENGTH   in bytes, of the set as it is written at the end
  *   MATCHES  how many expressions match if the text ends here
  *   NEXT     for each column the next state
  *
- * then the ids of those expressions, then the set. */
-enum { LINK, HASH, LENGTH, MATCHES, NEXT };
+ * then the ids of those expressions, then the set: how far each member is from the one before,
+ * seven bits a byte.  Sets differ little from one character to the next where expressions
+ * begin with `.*`, so most are written as what is in one of the two sets only. */
+enum { LINK, HASH, BASE, LENGTH, MATCHES, NEXT };
 
 /* What is no state: in NEXT one not yet asked for; none that can match; one not kept. */
 enum { UNKNOWN, DEAD, NO_ROOM, FIRST };
 
 #define BUCKETS 1024
-#define STEPS   256
 
 /* Emptying the cache is worth while if each state was used so often since the last time. */
 #define WORTH 8
@@ -50,11 +52,12 @@ struct regexset_cache {
 	size_t used, size, max;
 	uint32_t start; /* or UNKNOWN */
 	uint32_t buckets[BUCKETS];
-	struct step { /* characters beyond ASCII have no column: the steps last taken with them */
+	struct step { /* the last ones with characters beyond ASCII, which have no column */
 		uint32_t from, cp, to;
-	} steps[STEPS];
+	} * steps; /* NULL until there is one */
+	size_t nsteps;
 	struct regwalk walk;
-	uint8_t *code;    /* a set as it is written */
+	uint8_t *code;    /* a set about to be written */
 	uint64_t walked;  /* bytes since the cache was last emptied */
 	size_t made;      /* states since then */
 	unsigned emptied; /* how often */
@@ -154,6 +157,7 @@ static void cache_free(struct regexset_cache *c)
 	regwalk_free(&c->walk);
 	free(c->words);
 	free(c->code);
+	free(c->steps);
 	free(c);
 }
 
@@ -163,9 +167,19 @@ void regexset_memory_free(struct regexset_memory *m)
 	m->cache = NULL;
 }
 
+/* A sixteenth is for steps beyond ASCII, their number a power of two. */
+static void cache_limit(struct regexset_cache *c, size_t max)
+{
+	size_t fixed = sizeof *c + max / 16, words;
+
+	for (c->nsteps = 1; c->nsteps * 2 * sizeof *c->steps <= max / 16;)
+		c->nsteps *= 2;
+	words = max > fixed ? (max - fixed) / sizeof *c->words : 0;
+	c->max = words < UINT32_MAX ? words : UINT32_MAX;
+}
+
 static struct regexset_cache *cache_of(struct regexset_memory *m, const struct regexset *s)
 {
-	size_t max = m->max_bytes ? m->max_bytes : REGEXSET_CACHE_BYTES;
 	struct regexset_cache *c = m->cache;
 
 	if (c && c->serial == s->serial)
@@ -173,11 +187,10 @@ static struct regexset_cache *cache_of(struct regexset_memory *m, const struct r
 	cache_free(c);
 	m->cache = c = mem_new(struct regexset_cache);
 	c->serial = s->serial;
-	c->max = max > sizeof *c ? (max - sizeof *c) / sizeof *c->words : 0;
-	c->max = c->max < UINT32_MAX ? c->max : UINT32_MAX;
+	cache_limit(c, m->max_bytes ? m->max_bytes : REGEXSET_CACHE_BYTES);
 	c->used = FIRST;
-	/* A number takes no more bytes than it is large, and together they count up to the
-	 * last state. */
+	/* A distance takes no more bytes than it is large, and together they are at most as
+	 * large as the last state. */
 	c->code = mem_zero(s->nfa.n);
 	return c;
 }
@@ -195,47 +208,118 @@ static void count(struct walker *w)
 	w->counted = w->at;
 }
 
-/* The set of states the walk is in: how far each is from the one before, seven bits a byte. */
-static size_t encode(struct regexset_cache *c)
+struct members { /* of a set as it is written: the one at hand, if there is one */
+	const uint8_t *next, *end;
+	uint32_t state;
+	bool more;
+};
+
+static void members_next(struct members *m)
 {
-	uint32_t last = UINT32_MAX; /* one before 0 */
+	m->more = m->next < m->end;
+	if (!m->more)
+		return;
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t byte = *m->next++;
+
+		m->state += (uint32_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return;
+	}
+}
+
+static struct members members_of(const struct walker *w, uint32_t at)
+{
+	const uint32_t *state = w->cache->words + at;
+	struct members m = {.state = UINT32_MAX}; /* one before 0 */
+
+	if (at != UNKNOWN) {
+		m.next = (const uint8_t *)(state + NEXT + w->set->ncolumns + state[MATCHES]);
+		m.end = m.next + state[LENGTH];
+		members_next(&m);
+	}
+	return m;
+}
+
+struct reader { /* of the set of a state */
+	struct members own, base;
+};
+
+static struct reader reader_of(const struct walker *w, uint32_t at)
+{
+	return (struct reader){members_of(w, at), members_of(w, w->cache->words[at + BASE])};
+}
+
+static bool read_state(struct reader *r, uint32_t *state)
+{
+	struct members *first;
+
+	while (r->own.more && r->base.more && r->own.state == r->base.state) {
+		members_next(&r->own);
+		members_next(&r->base);
+	}
+	first = !r->base.more || (r->own.more && r->own.state < r->base.state) ? &r->own : &r->base;
+	if (!first->more)
+		return false;
+	*state = first->state;
+	members_next(first);
+	return true;
+}
+
+static void resume(struct walker *w, uint32_t at)
+{
+	struct regwalk *walk = &w->cache->walk;
+	struct reader r = reader_of(w, at);
+
+	for (walk->n = 0; read_state(&r, &walk->states[walk->n]);)
+		walk->n++;
+}
+
+static bool stands_for_walk(const struct walker *w, uint32_t at)
+{
+	const struct regwalk *walk = &w->cache->walk;
+	struct reader r = reader_of(w, at);
+	uint32_t state;
+	size_t n = 0;
+
+	while (read_state(&r, &state)) {
+		if (n == walk->n || walk->states[n++] != state)
+			return false;
+	}
+	return n == walk->n;
+}
+
+/* Write the set of the walk as its difference from that of `base`, which has no base itself. */
+static size_t write_walk(struct walker *w, uint32_t base)
+{
+	const struct regwalk *walk = &w->cache->walk;
+	struct members m = members_of(w, base);
+	uint32_t last = UINT32_MAX;
 	size_t len = 0;
 
-	for (size_t i = 0; i < c->walk.n; i++) {
-		uint32_t step = c->walk.states[i] - last;
+	for (size_t i = 0; i < walk->n || m.more;) {
+		bool of_walk = i < walk->n && (!m.more || walk->states[i] <= m.state);
+		bool of_base = m.more && (i == walk->n || m.state <= walk->states[i]);
+		uint32_t state = of_walk ? walk->states[i] : m.state;
 
-		for (; step >= 0x80; step >>= 7)
-			c->code[len++] = (uint8_t)(step | 0x80);
-		c->code[len++] = (uint8_t)step;
-		last = c->walk.states[i];
+		i += of_walk;
+		if (of_base)
+			members_next(&m);
+		if (of_walk && of_base)
+			continue;
+		for (last = state - last; last >= 0x80; last >>= 7)
+			w->cache->code[len++] = (uint8_t)(last | 0x80);
+		w->cache->code[len++] = (uint8_t)last;
+		last = state;
 	}
 	return len;
-}
-
-static const uint8_t *set_of(const struct regexset *s, const uint32_t *state)
-{
-	return (const uint8_t *)(state + NEXT + s->ncolumns + state[MATCHES]);
-}
-
-static void decode(const struct regexset *s, struct regexset_cache *c, uint32_t state)
-{
-	const uint8_t *p = set_of(s, c->words + state), *end = p + c->words[state + LENGTH];
-	uint32_t last = UINT32_MAX;
-
-	for (c->walk.n = 0; p < end; c->walk.states[c->walk.n++] = last) {
-		unsigned shift = 0;
-
-		for (; *p >= 0x80; shift += 7)
-			last += (uint32_t)(*p++ & 0x7f) << shift;
-		last += (uint32_t)*p++ << shift;
-	}
 }
 
 static bool reserve(struct regexset_cache *c, size_t n)
 {
 	size_t size = c->size ? c->size : 1024;
 
-	if (n > c->max - c->used)
+	if (c->used + n > c->max)
 		return false;
 	while (size < c->used + n)
 		size *= 2;
@@ -256,7 +340,8 @@ static bool empty(struct walker *w)
 	count(w);
 	worth = c->walked / WORTH >= c->made;
 	memset(c->buckets, 0, sizeof c->buckets);
-	memset(c->steps, 0, sizeof c->steps);
+	free(c->steps);
+	c->steps = NULL;
 	c->used = FIRST;
 	c->start = UNKNOWN;
 	c->walked = c->made = 0;
@@ -269,35 +354,37 @@ static bool is_match(const struct walker *w, size_t i)
 	return regnfa_op(&w->set->nfa, w->cache->walk.states[i]) == REGOP_MATCH;
 }
 
-static bool make_room(struct walker *w, size_t n)
-{
-	struct regexset_cache *c = w->cache;
-
-	if (FIRST + n > c->max)
-		return false;
-	return reserve(c, n) || (empty(w) && reserve(c, n));
-}
-
-static uint32_t make(struct walker *w, uint32_t hash, size_t len)
+static void fill(struct walker *w, uint32_t *state, size_t len)
 {
 	const struct regexset *s = w->set;
-	struct regexset_cache *c = w->cache;
-	size_t n = NEXT + s->ncolumns + (len + 3) / 4;
-	uint32_t *state, *ids, at;
+	const struct regwalk *walk = &w->cache->walk;
+	uint32_t *ids = state + NEXT + s->ncolumns;
 
+	state[LENGTH] = (uint32_t)len;
+	for (size_t i = 0; i < walk->n; i++) {
+		if (is_match(w, i))
+			ids[state[MATCHES]++] = s->ids[regnfa_number(&s->nfa, walk->states[i])];
+	}
+	memcpy(ids + state[MATCHES], w->cache->code, len);
+}
+
+/* A new state for where the walk is. */
+static uint32_t make(struct walker *w, uint32_t base, uint32_t hash)
+{
+	struct regexset_cache *c = w->cache;
+	size_t len = write_walk(w, base), n;
+	uint32_t *state, at = (uint32_t)c->used;
+
+	if (base != UNKNOWN && len > c->walk.n / 2)
+		return make(w, UNKNOWN, hash);
+	n = NEXT + w->set->ncolumns + (len + 3) / 4;
 	for (size_t i = 0; i < c->walk.n; i++)
 		n += is_match(w, i);
-	if (!make_room(w, n))
-		return NO_ROOM;
-	at = (uint32_t)c->used;
+	if (!reserve(c, n))
+		return at > FIRST && empty(w) ? make(w, UNKNOWN, hash) : NO_ROOM;
 	state = memset(c->words + at, 0, n * sizeof *state);
-	ids = state + NEXT + s->ncolumns;
-	for (size_t i = 0; i < c->walk.n; i++) {
-		if (is_match(w, i))
-			ids[state[MATCHES]++] = s->ids[regnfa_number(&s->nfa, c->walk.states[i])];
-	}
-	memcpy(ids + state[MATCHES], c->code, len);
-	state[LENGTH] = (uint32_t)len;
+	fill(w, state, len);
+	state[BASE] = base;
 	state[HASH] = hash;
 	state[LINK] = c->buckets[hash % BUCKETS];
 	c->buckets[hash % BUCKETS] = at;
@@ -306,25 +393,22 @@ static uint32_t make(struct walker *w, uint32_t hash, size_t len)
 	return at;
 }
 
-/* The state of the automaton for the states the walk is in. */
-static uint32_t state_of_walk(struct walker *w)
+/* The state of the automaton for where the walk is, which came from the state `from`. */
+static uint32_t state_of_walk(struct walker *w, uint32_t from)
 {
 	struct regexset_cache *c = w->cache;
-	size_t len;
-	uint32_t hash, at;
+	uint32_t hash, at, base = from;
 
 	if (!c->walk.n)
 		return DEAD;
-	len = encode(c);
-	hash = (uint32_t)hash64(c->code, len, 0);
+	hash = (uint32_t)hash64(c->walk.states, c->walk.n * sizeof *c->walk.states, 0);
 	for (at = c->buckets[hash % BUCKETS]; at; at = c->words[at + LINK]) {
-		const uint32_t *state = c->words + at;
-
-		if (state[HASH] == hash && state[LENGTH] == len &&
-		    memcmp(set_of(w->set, state), c->code, len) == 0)
+		if (c->words[at + HASH] == hash && stands_for_walk(w, at))
 			return at;
 	}
-	return make(w, hash, len);
+	if (from != UNKNOWN && c->words[from + BASE] != UNKNOWN)
+		base = c->words[from + BASE];
+	return make(w, base, hash);
 }
 
 static uint32_t start(struct walker *w)
@@ -334,35 +418,49 @@ static uint32_t start(struct walker *w)
 
 	if (at == UNKNOWN) {
 		regwalk_begin(&c->walk, &w->set->nfa);
-		at = state_of_walk(w);
+		at = state_of_walk(w, UNKNOWN);
 		c->start = at == NO_ROOM ? UNKNOWN : at;
 	}
 	return at;
 }
 
-/* Where a character leads for the first time, or one beyond ASCII. */
+static struct step *step_slot(struct regexset_cache *c, uint32_t from, uint32_t cp)
+{
+	if (!c->steps)
+		c->steps = mem_zero(c->nsteps * sizeof *c->steps);
+	return &c->steps[(from * 0x9e3779b1U + cp * 0x85ebca6bU) >> 8 & (c->nsteps - 1)];
+}
+
+static void remember(struct walker *w, uint32_t from, uint32_t cp, uint32_t to)
+{
+	if (cp < ASCII)
+		w->cache->words[from + NEXT + w->set->columns[cp]] = to;
+	else
+		*step_slot(w->cache, from, cp) = (struct step){from, cp, to};
+}
+
+/* Where a character leads that has no column, or has not yet come in this state. */
 static uint32_t step(struct walker *w, uint32_t from)
 {
 	struct regexset_cache *c = w->cache;
 	unsigned emptied = c->emptied;
 	uint32_t cp, to;
 	size_t n = utf8_read(w->at, (size_t)(w->end - w->at), &cp);
-	struct step *last = &c->steps[(from * 31 + cp) % STEPS];
 
 	if (!n)
 		return DEAD;
 	w->at += n;
-	if (last->from == from && last->cp == cp)
-		return last->to;
-	decode(w->set, c, from);
+	if (cp >= ASCII) {
+		const struct step *last = step_slot(c, from, cp);
+
+		if (last->from == from && last->cp == cp)
+			return last->to;
+	}
+	resume(w, from);
 	regwalk_step(&c->walk, &w->set->nfa, cp);
-	to = state_of_walk(w);
-	if (to == NO_ROOM || c->emptied != emptied)
-		return to;
-	if (cp < ASCII)
-		c->words[from + NEXT + w->set->columns[cp]] = to;
-	else
-		*last = (struct step){from, cp, to};
+	to = state_of_walk(w, from);
+	if (to != NO_ROOM && c->emptied == emptied)
+		remember(w, from, cp, to);
 	return to;
 }
 
