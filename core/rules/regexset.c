@@ -230,10 +230,11 @@ static void members_next(struct members *m)
 
 static struct members members_of(const struct walker *w, uint32_t at)
 {
-	const uint32_t *state = w->cache->words + at;
 	struct members m = {.state = UINT32_MAX}; /* one before 0 */
 
 	if (at != UNKNOWN) {
+		const uint32_t *state = w->cache->words + at;
+
 		m.next = (const uint8_t *)(state + NEXT + w->set->ncolumns + state[MATCHES]);
 		m.end = m.next + state[LENGTH];
 		members_next(&m);
