@@ -33,4 +33,7 @@ struct path {
 bool path_parse(const char *text, size_t len, struct path *out, size_t *used, struct err *err);
 void path_free(struct path *p);
 
+/* Is this name written in a path as it stands, or must it be quoted? */
+bool path_name_bare(const char *name, size_t len);
+
 #endif

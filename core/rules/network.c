@@ -37,7 +37,7 @@ bool network_parse(const char *text, size_t len, struct network *out, struct err
 	*out = (struct network){0};
 	if (!address(text, n, out)) {
 		err_set(err,
-			"\"%.*s\" is no address; within takes 10.0.0.0/8, 2001:db8::/32 or an "
+			"\"%.*s\" is no address; a network is 10.0.0.0/8, 2001:db8::/32 or an "
 			"address alone",
 			len > 60 ? 60 : (int)len, text);
 		return false;
