@@ -38,7 +38,8 @@ struct matching_memory {
 	uint32_t *asked;    /* by test: the element in which it was decided.. */
 	bool *answers;      /* ..and how */
 	struct kept *kept;
-	size_t nkept;
+	size_t nkept, nregexes;
+	struct regexset_memory *regexes;
 	struct buf plain, folded, backwards, left, right;
 	struct iregexp_memory iregexp;
 	uint64_t *marks; /* a bit for each rule, while hits are put in order */
@@ -270,6 +271,16 @@ static void find_networks(struct walk *w, const struct lookup *l, const struct o
 	}
 }
 
+static void find_regexes(struct walk *w, const struct lookup *l, const struct operand *left)
+{
+	const uint32_t *signals;
+	size_t n = regexset_match(w->m->regexsets[l->regexes], &w->memory->regexes[l->regexes],
+				  left->text, left->len, &signals);
+
+	for (size_t i = 0; i < n; i++)
+		raise_signal(w, signals[i]);
+}
+
 #define BIT(class)  (1U << (class))
 #define ALL_FOLDED  (BIT(KEY_FOLDED) | BIT(KEY_FOLDED_PREFIX) | BIT(KEY_FOLDED_SUFFIX))
 #define BUT_TEXT(c) ((c) & ~(BIT(KEY_TEXT) | BIT(KEY_NUMBER)))
@@ -279,6 +290,8 @@ static void see_string(struct walk *w, const struct lookup *l, const struct oper
 	if (has_class(l, KEY_TEXT))
 		find_whole(w, l, KEY_TEXT, left->text, left->len, left, false);
 	follow(w, l->string, left, false);
+	if (l->regexes != NONE)
+		find_regexes(w, l, left);
 	if (!BUT_TEXT(l->classes))
 		return;
 	if (has_class(l, KEY_PREFIX))
@@ -322,9 +335,8 @@ static void see_number(struct walk *w, const struct lookup *l, const struct oper
 			       on_interval, &in);
 }
 
-static void see_leaf(struct walk *w, const struct lookup *l, const struct operand *left)
+static void look_up(struct walk *w, const struct lookup *l, const struct operand *left)
 {
-	follow(w, l->leaf, left, false);
 	switch (left->kind) {
 	case KIND_STRING: see_string(w, l, left); break;
 	case KIND_NUMBER: see_number(w, l, left); break;
@@ -332,6 +344,21 @@ static void see_leaf(struct walk *w, const struct lookup *l, const struct operan
 	case KIND_TRUE: follow(w, l->yes, left, false); break;
 	case KIND_FALSE: follow(w, l->no, left, false); break;
 	default: break;
+	}
+}
+
+/* What a value must not be is found anew for each value. */
+static void see_leaf(struct walk *w, const struct lookup *l, const struct operand *left)
+{
+	const struct but *buts = w->m->buts + l->buts.first;
+
+	follow(w, l->leaf, left, false);
+	for (uint32_t i = 0; i < l->buts.n; i++)
+		w->memory->stamps[buts[i].plain] = 0;
+	look_up(w, l, left);
+	for (uint32_t i = 0; i < l->buts.n; i++) {
+		if (!is_raised(w, buts[i].plain))
+			raise_signal(w, buts[i].signal);
 	}
 }
 
@@ -810,6 +837,8 @@ static struct matching_memory *memory_new(const struct matcher *m)
 	memory->answers = mem_zero(m->ntests);
 	memory->kept = mem_zero(m->nkept * sizeof *memory->kept);
 	memory->nkept = m->nkept;
+	memory->regexes = mem_zero(m->nregexsets * sizeof *memory->regexes);
+	memory->nregexes = m->nregexsets;
 	return memory;
 }
 
@@ -881,6 +910,9 @@ void matching_free(struct matching *out)
 	for (size_t i = 0; i < memory->nkept; i++)
 		free(memory->kept[i].list);
 	free(memory->kept);
+	for (size_t i = 0; i < memory->nregexes; i++)
+		regexset_memory_free(&memory->regexes[i]);
+	free(memory->regexes);
 	buf_free(&memory->plain);
 	buf_free(&memory->folded);
 	buf_free(&memory->backwards);

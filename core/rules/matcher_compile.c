@@ -12,6 +12,7 @@
 #define GRAM_MOST  8
 #define FEW_NAMES  6 /* children that are compared one by one; more get a hash table */
 #define FEW_DIGITS 15
+#define FEW_VALUES 8 /* that a value is compared with one by one; more are looked up */
 
 struct watch {
 	uint32_t signal, condition;
@@ -24,6 +25,11 @@ struct chain {               /* links behind one number, until they are laid out
 struct interval_of {
 	uint32_t lookup;
 	struct interval interval;
+};
+
+struct but_of {
+	uint32_t field;
+	struct but but;
 };
 
 struct length_of {
@@ -41,6 +47,10 @@ struct compiling {
 	size_t nintervals, intervals_cap;
 	struct length_of *lengths;
 	size_t nlengths, lengths_cap;
+	struct but_of *buts;
+	size_t nbuts, buts_cap;
+	struct regexset_draft **regexes; /* by lookup; or NULL */
+	size_t nregexes;
 	size_t lookups_cap, tests_cap;
 	uint32_t *tests;     /* by signal: of m->tests, or NONE */
 	uint32_t *lookup_of; /* by field */
@@ -73,13 +83,12 @@ static bool is_order(enum expr_op op)
 /* No index finds these: they are only ever decided lazily. */
 static bool only_lazy(const struct asked *a)
 {
-	return a->but || a->other != NONE || a->op == EXPR_CHANGED ||
-	       (is_order(a->op) && is_text(a));
+	return a->other != NONE || a->op == EXPR_CHANGED;
 }
 
 static enum rarity rarity_of(const struct asked *a)
 {
-	if (only_lazy(a))
+	if (only_lazy(a) || a->but)
 		return ALMOST_ALWAYS;
 	if (a->op == EXPR_EXISTS || a->op == EXPR_LEAF)
 		return MOSTLY;
@@ -151,9 +160,7 @@ static void watch_signal(struct compiling *c, uint32_t signal, uint32_t conditio
 	const struct draft_signal *s = &c->d->signals[signal];
 
 	if (s->asked && only_lazy(s->asked)) {
-		struct asked there = {.op = s->asked->but ? EXPR_LEAF : EXPR_EXISTS,
-				      .field = s->asked->field,
-				      .other = NONE};
+		struct asked there = {.op = EXPR_EXISTS, .field = s->asked->field, .other = NONE};
 
 		signal = draft_signal(c->d, s->home, &there);
 	}
@@ -430,6 +437,35 @@ static void add_equal(struct compiling *c, struct lookup *l, const struct litera
 	l->plural = true;
 }
 
+/* All of a field are asked at once; one that is too much for that, by itself. */
+static void add_regex(struct compiling *c, struct lookup *l, const struct literal *v, uint32_t link)
+{
+	size_t lookup = (size_t)(l - c->m->lookups);
+	struct iregexp *re = iregexp_compile(v->text, v->len, NULL, NULL);
+
+	for (; c->nregexes <= lookup; c->nregexes++) {
+		c->regexes = mem_grow(c->regexes, c->nregexes + 1, sizeof(*c->regexes));
+		c->regexes[c->nregexes] = NULL;
+	}
+	if (!c->regexes[lookup])
+		c->regexes[lookup] = regexset_draft();
+	if (!regexset_add(c->regexes[lookup], re, LINKED(link)))
+		add_any_string(c, l, link | LINK_CHECK);
+	iregexp_free(re);
+	l->plural = true;
+}
+
+/* A type with stars: what stands before the first. */
+static void add_type(struct compiling *c, struct lookup *l, const struct literal *v, uint32_t link)
+{
+	size_t len = strcspn(v->text, "*");
+
+	if (len)
+		add_key(c, l, KEY_PREFIX, v->text, len, link | LINK_CHECK);
+	else
+		add_any_string(c, l, link | LINK_CHECK);
+}
+
 static void add_literal(struct compiling *c, struct lookup *l, enum expr_op op,
 			const struct literal *v, uint32_t link)
 {
@@ -451,8 +487,12 @@ static void add_literal(struct compiling *c, struct lookup *l, enum expr_op op,
 	case EXPR_IENDS: add_folded(c, l, op, v, link); return;
 	case EXPR_LIKE: add_wildcard(c, l, v, link); return;
 	case EXPR_WITHIN: add_network(c, l, v, link); return;
-	case EXPR_MATCHES:
-	case EXPR_FITS: add_any_string(c, l, link | LINK_CHECK); return;
+	case EXPR_MATCHES: add_regex(c, l, v, link); return;
+	case EXPR_FITS: add_type(c, l, v, link); return;
+	case EXPR_LT:
+	case EXPR_LE:
+	case EXPR_GT:
+	case EXPR_GE: add_any_string(c, l, link | LINK_CHECK); return;
 	default: add_equal(c, l, v, link);
 	}
 }
@@ -463,12 +503,14 @@ static void add_eager(struct compiling *c, uint32_t signal)
 	struct lookup *l = lookup_of(c, a->field);
 	uint32_t link = LINK(signal);
 
+	if (a->but)
+		return; /* its plain form is looked up */
 	if (a->op == EXPR_EXISTS) {
 		add_link(c, &l->there, link);
 	} else if (a->op == EXPR_LEAF) {
 		add_link(c, &l->leaf, link);
 		l->plural = true;
-	} else if (is_order(a->op) || a->op == EXPR_RANGE) {
+	} else if (a->op == EXPR_RANGE || (is_order(a->op) && !is_text(a))) {
 		add_interval(c, l, a, signal);
 	} else {
 		for (size_t i = 0; i < a->n; i++)
@@ -541,7 +583,76 @@ static bool cheap(const struct asked *a)
 
 	for (size_t i = 0; i < a->n; i++)
 		plain = plain && a->literals[i].kind != KIND_NUMBER;
-	return plain && !only_lazy(a);
+	return plain && !only_lazy(a) && !a->but;
+}
+
+static bool is_eager(const struct compiling *c, uint32_t signal)
+{
+	const struct draft_signal *s = &c->d->signals[signal];
+
+	return s->eager || cheap(s->asked) || (s->asked->n > FEW_VALUES && !only_lazy(s->asked));
+}
+
+static void add_buts(struct compiling *c)
+{
+	struct matcher_draft *d = c->d;
+	size_t n = d->nsignals;
+
+	for (uint32_t s = 0; s < n; s++) {
+		struct asked plain;
+		struct but_of b = {.but = {.signal = s}};
+
+		if (!d->signals[s].asked || !d->signals[s].asked->but || !is_eager(c, s))
+			continue;
+		plain = *d->signals[s].asked;
+		plain.but = false;
+		b.field = plain.field;
+		b.but.plain = draft_own_signal(d, d->signals[s].home, &plain);
+		d->signals[b.but.plain].eager = true;
+		mem_room(c->buts, c->nbuts, c->buts_cap);
+		c->buts[c->nbuts++] = b;
+	}
+}
+
+static int by_field(const void *a, const void *b)
+{
+	const struct but_of *x = a, *y = b;
+
+	return (x->field > y->field) - (x->field < y->field);
+}
+
+static void compile_buts(struct compiling *c)
+{
+	struct matcher *m = c->m;
+
+	if (c->nbuts)
+		qsort(c->buts, c->nbuts, sizeof *c->buts, by_field);
+	m->buts = mem_grow(NULL, c->nbuts, sizeof *m->buts);
+	for (size_t i = 0; i < c->nbuts; i++) {
+		struct lookup *l = lookup_of(c, c->buts[i].field);
+
+		if (l->buts.n++ == 0)
+			l->buts.first = (uint32_t)i;
+		l->plural = true;
+		m->buts[i] = c->buts[i].but;
+	}
+	m->bytes += c->nbuts * sizeof *m->buts;
+}
+
+static void compile_regexes(struct compiling *c)
+{
+	struct matcher *m = c->m;
+
+	m->regexsets = mem_grow(NULL, c->nregexes, sizeof(*m->regexsets));
+	for (size_t i = 0; i < m->nlookups; i++) {
+		m->lookups[i].regexes = NONE;
+		if (i >= c->nregexes || !c->regexes[i])
+			continue;
+		m->lookups[i].regexes = (uint32_t)m->nregexsets;
+		m->regexsets[m->nregexsets++] = regexset_build(c->regexes[i]);
+		m->bytes += regexset_bytes(m->regexsets[m->nregexsets - 1]);
+	}
+	free(c->regexes);
 }
 
 static bool has_numbers(const struct asked *a)
@@ -557,6 +668,7 @@ static void compile_signals(struct compiling *c)
 {
 	struct matcher_draft *d = c->d;
 
+	add_buts(c);
 	c->m->nsignals = d->nsignals;
 	c->tests = mem_grow(NULL, d->nsignals, sizeof *c->tests);
 	memset(c->tests, 0xff, d->nsignals * sizeof *c->tests);
@@ -568,7 +680,7 @@ static void compile_signals(struct compiling *c)
 
 		if (!a)
 			continue;
-		if (!d->signals[s].eager && !cheap(a)) {
+		if (!is_eager(c, s)) {
 			add_test(c, s, true);
 			continue;
 		}
@@ -843,6 +955,8 @@ struct matcher *matcher_compile(struct matcher_draft *d)
 	compile_conditions(&c);
 	c.m->bytes = c.code.n * sizeof *c.m->code;
 	compile_signals(&c);
+	compile_buts(&c);
+	compile_regexes(&c);
 	compile_links(&c);
 	compile_lengths(&c);
 	compile_intervals(&c);
@@ -855,6 +969,7 @@ struct matcher *matcher_compile(struct matcher_draft *d)
 	free(c.chains);
 	free(c.intervals);
 	free(c.lengths);
+	free(c.buts);
 	free(c.tests);
 	free(c.lookup_of);
 	buf_free(&c.scratch);
@@ -870,8 +985,12 @@ void matcher_free(struct matcher *m)
 		for (size_t k = 0; k < m->tests[i].n; k++)
 			operand_free(&m->tests[i].operands[k]);
 	}
+	for (size_t i = 0; i < m->nregexsets; i++)
+		regexset_free(m->regexsets[i]);
 	arena_free(&m->arena);
 	keytable_free(&m->keys);
+	free(m->regexsets);
+	free(m->buts);
 	free(m->fields);
 	free(m->children);
 	free(m->specials);

@@ -68,6 +68,8 @@ struct matcher_draft {
 
 /* The number of the signal, a new one if nobody asked this within that scope before. */
 uint32_t draft_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked);
+/* One of its own, which nobody else will share. */
+uint32_t draft_own_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked);
 void draft_free(struct matcher_draft *d);
 
 #endif

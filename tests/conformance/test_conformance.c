@@ -74,16 +74,16 @@ static bool judge_matches(const struct expr *tree, const struct event *ev)
 static bool matcher_matches(const struct expr *tree, const struct event *ev)
 {
 	struct matcher_draft *draft = matcher_draft();
-	struct matcher *m;
-	struct matching matching = {0};
+	struct matching m = {0};
+	struct matcher *matcher;
 	bool result;
 
 	matcher_add(draft, tree);
-	m = matcher_compile(draft);
-	matcher_match(m, ev, &matching);
-	result = matching.nhits == 1;
-	matching_free(&matching);
-	matcher_free(m);
+	matcher = matcher_compile(draft);
+	matcher_match(matcher, ev, &m);
+	result = m.nhits == 1;
+	matching_free(&m);
+	matcher_free(matcher);
 	return result;
 }
 
