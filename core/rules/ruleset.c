@@ -171,14 +171,14 @@ static size_t number_from(struct expr *e, size_t from)
 
 static struct expr *both(struct arena *trees, struct expr *where, struct expr *pattern)
 {
-	struct expr *and;
+	struct expr *all;
 
 	if (!where || !pattern)
 		return where ? where : pattern;
-	and = expr_new(trees, EXPR_AND);
-	expr_adopt(trees, and, where);
-	expr_adopt(trees, and, pattern);
-	return and;
+	all = expr_new(trees, EXPR_AND);
+	expr_adopt(trees, all, where);
+	expr_adopt(trees, all, pattern);
+	return all;
 }
 
 /* `where` and `pattern` together, in *tree, which stays NULL without them. */
