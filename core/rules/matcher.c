@@ -642,37 +642,40 @@ static unsigned walk_member(struct walk *w, const struct child *child, const cha
 	return walk_value(w, child->twin, at, false);
 }
 
+/* p behind a member's name; at its value. */
+static const char *skip_colon(const char *p, const char *end)
+{
+	p = skip_blanks(p, end);
+	return skip_blanks(p + 1, end);
+}
+
 static unsigned walk_object(struct walk *w, const struct field *f, const char **at, bool flattened)
 {
-	const char *p = *at + 1;
-	uint32_t left = f->children.n;
+	const char *p = *at + 1, *const end = w->end;
 	unsigned open = 0;
 
-	while (left > 0) {
+	for (uint32_t left = f->children.n; left > 0;) {
 		const struct child *child;
 		const char *name, *close;
 		bool escaped;
 
-		p = skip_to_item(p, w->end);
-		if (p >= w->end || *p == '}') {
+		p = skip_to_item(p, end);
+		if (p >= end || *p == '}') {
 			*at = p + 1;
 			return 0;
 		}
 		name = p + 1;
-		close = skip_to_quote(name, w->end, &escaped);
-		p = skip_blanks(close + 1, w->end);
-		p = skip_blanks(p + 1, w->end);
+		close = skip_to_quote(name, end, &escaped);
+		p = skip_colon(close + 1, end);
 		child = escaped ? find_escaped(w, f, name, (size_t)(close - name))
 				: find_child(w, f, name, (size_t)(close - name));
 		if (!child) {
-			p = skip_value(p, w->end);
+			p = skip_value(p, end);
 			continue;
 		}
 		open = walk_member(w, child, &p, flattened);
 		if (--left > 0 && open > 0)
-			p = skip_out(p, w->end, open);
-		if (left > 0)
-			open = 0;
+			p = skip_out(p, end, open);
 	}
 	*at = p;
 	return open + 1;
