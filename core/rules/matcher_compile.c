@@ -15,6 +15,11 @@ static void count_bytes(struct matcher *m, const struct compiling *c)
 
 struct matcher *matcher_compile(struct matcher_draft *d)
 {
+	return matcher_compile_costs(d, NULL);
+}
+
+struct matcher *matcher_compile_costs(struct matcher_draft *d, struct matcher_cost *costs)
+{
 	static atomic_uint_fast64_t serials;
 	struct compiling c = {.d = d, .m = mem_new(struct matcher)};
 
@@ -29,6 +34,8 @@ struct matcher *matcher_compile(struct matcher_draft *d)
 	compile_fields(&c);
 	keytable_trim(&c.m->keys);
 	count_bytes(c.m, &c);
+	if (costs)
+		tell_costs(&c, costs);
 	draft_free(d);
 	free(c.watches);
 	free(c.chains);

@@ -130,5 +130,7 @@ void compile_watchers(struct compiling *c);
 void compile_index(struct compiling *c);
 /* matcher_fields.c: the trie. */
 void compile_fields(struct compiling *c);
+/* matcher_cost.c */
+void tell_costs(const struct compiling *c, struct matcher_cost *costs);
 
 #endif
