@@ -27,6 +27,7 @@ enum long_only {
 	OPT_TARGET,
 	OPT_WHY,
 	OPT_LIMIT,
+	OPT_FROM_EVENTBRIDGE,
 };
 
 static const struct option long_options[] = {
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPT_TARGET},
 	{"why", required_argument, NULL, OPT_WHY},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
 	{0},
 };
 
@@ -103,6 +105,7 @@ static bool take(int option, struct options *o)
 	case OPT_TARGET: o->target = optarg; return true;
 	case OPT_WHY: o->why = optarg; return true;
 	case OPT_LIMIT: return limit(optarg, o);
+	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
 	default: return false; /* getopt has said it */
 	}
 }

@@ -214,6 +214,29 @@ static void a_path_no_event_can_have_is_an_error(void **state)
 		  "for\n");
 }
 
+static void the_fields_of_a_pattern_are_looked_for_too(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = repo.push\npattern = {\"data\": {\"ref\": [\"x\"],\n"
+		  "  \"aftr\": [{\"prefix\": \"y\"}]}}\ndo = out\n"
+		  "[rule b]\non = repo.push\npattern = {\"ref\": [\"x\"], \"detail\": [1]}\n"
+		  "pattern-at = data\ndo = out\n"
+		  "[rule c]\non = item.added, repo.push\n"
+		  "pattern = {\"new\": {\"x\": [1]}, \"ref\": [2]}\npattern-at = data\ndo = out\n"
+		  "[rule d]\non = repo.push\npattern = {\"detail\":\n  {\"a\": [1]}}\ndo = out\n"
+		  "[rule e]\non = repo.push\npattern = {\"type\": [\"x ;y\"]}\ndo = out\n",
+		  "f.ini:13:3: pattern: no event of rule a can have `data.aftr`; did you mean "
+		  "`data.after`?\n"
+		  "f.ini:17:26: pattern: no event of rule b can have `data.detail`\n"
+		  "f.ini:22:11: pattern: no single event type of rule c has all the fields it asks "
+		  "for\n"
+		  "f.ini:27:12: pattern: \"detail\" is a field of EventBridge's envelope, and a "
+		  "pattern looks at type, source, subject, time, id and data; if your events carry "
+		  "that envelope in their data, write pattern-at = data\n"
+		  "f.ini:32:23: pattern: no JSON: the text ends inside a string (` ;` starts a "
+		  "comment; a semicolon is `\\;`)\n");
+}
+
 static void an_expression_that_does_not_parse_has_an_exact_place(void **state)
 {
 	struct buf printed = {0};
@@ -435,6 +458,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_sent_by_hand_is_asked_for_by_name_or_alone),
 		cmocka_unit_test(a_default_that_always_holds_is_a_warning),
 		cmocka_unit_test(a_path_no_event_can_have_is_an_error),
+		cmocka_unit_test(the_fields_of_a_pattern_are_looked_for_too),
 		cmocka_unit_test(an_expression_that_does_not_parse_has_an_exact_place),
 		cmocka_unit_test(a_template_with_a_path_no_event_has_is_an_error),
 		cmocka_unit_test(where_narrows_what_a_template_may_see),
