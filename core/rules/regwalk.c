@@ -12,6 +12,8 @@ static void push(struct regwalk *w, size_t *depth, uint32_t state)
 	if (w->seen[state / 64] & bit)
 		return;
 	w->seen[state / 64] |= bit;
+	w->first = state / 64 < w->first ? state / 64 : w->first;
+	w->last = state / 64 > w->last ? state / 64 : w->last;
 	w->stack[(*depth)++] = state;
 }
 
@@ -36,7 +38,7 @@ static void enter(struct regwalk *w, const struct regnfa *nfa, uint32_t state)
 static void collect(struct regwalk *w, const struct regnfa *nfa)
 {
 	w->n = 0;
-	for (size_t word = 0; word * 64 < nfa->n; word++) {
+	for (size_t word = w->first; word <= w->last; word++) {
 		for (uint64_t bits = w->seen[word]; bits; bits &= bits - 1) {
 			uint32_t state = (uint32_t)(word * 64 + (size_t)__builtin_ctzll(bits));
 			enum regop op = regnfa_op(nfa, state);
@@ -46,6 +48,8 @@ static void collect(struct regwalk *w, const struct regnfa *nfa)
 		}
 		w->seen[word] = 0;
 	}
+	w->first = SIZE_MAX;
+	w->last = 0;
 }
 
 static void reserve(struct regwalk *w, size_t n)
@@ -54,16 +58,17 @@ static void reserve(struct regwalk *w, size_t n)
 		return;
 	regwalk_free(w);
 	w->cap = n;
+	w->first = SIZE_MAX;
 	w->states = mem_grow(NULL, n, sizeof *w->states);
 	w->stack = mem_grow(NULL, n, sizeof *w->stack);
 	w->seen = mem_zero((n + 63) / 64 * sizeof *w->seen);
 }
 
-void regwalk_begin(struct regwalk *w, const struct regnfa *nfa)
+void regwalk_begin(struct regwalk *w, const struct regnfa *nfa, size_t first, size_t n)
 {
 	reserve(w, nfa->n);
-	for (size_t i = 0; i < nfa->nstarts; i++)
-		enter(w, nfa, nfa->starts[i]);
+	for (size_t i = 0; i < n; i++)
+		enter(w, nfa, nfa->starts[first + i]);
 	collect(w, nfa);
 }
 
