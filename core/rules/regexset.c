@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 /* One automaton for many expressions may need a state for each combination of them; two, for
- * half of them each, the sum of theirs.  So where one is full too soon, it is cut in two down
- * to parts of so many bytes; and what a state must be used for, in characters, lest the
- * automaton is cut, or the text is walked without it. */
+ * half of them each, need the sum of theirs.  So one whose states were used for fewer than
+ * WORTH_KEEPING characters each before it was full is cut in two, down to parts of PART_BYTES;
+ * and below WORTH_REMAKING a walk without it is cheaper. */
 #define PART_BYTES     (64 * 1024)
 #define WORTH_KEEPING  1024
 #define WORTH_REMAKING 8

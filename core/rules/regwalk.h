@@ -13,8 +13,8 @@ struct regwalk {          /* zero-initialised; reused from walk to walk, also fo
 	uint32_t *states; /* where the walk is: ascending, without those that fork or go */
 	size_t n;
 	uint32_t *stack;
-	uint64_t *seen;     /* a bit for each state, all 0 between two steps */
-	size_t first, last; /* words of it that are not */
+	uint64_t *seen;    /* a bit for each state, all 0 between two steps */
+	size_t first, end; /* words of it that are not: from first to before end */
 	size_t cap;
 };
 
