@@ -10,6 +10,9 @@
 
 enum long_only {
 	OPT_LOG_FORMAT = 256,
+	OPT_WHERE,
+	OPT_COUNT,
+	OPT_TIME,
 	OPT_RESOLVE,
 	OPT_ACKNOWLEDGE,
 	OPT_UNROUTED,
@@ -24,6 +27,7 @@ enum long_only {
 	OPT_TARGET,
 	OPT_WHY,
 	OPT_LIMIT,
+	OPT_FROM_EVENTBRIDGE,
 };
 
 static const struct option long_options[] = {
@@ -33,6 +37,9 @@ static const struct option long_options[] = {
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
+	{"where", no_argument, NULL, OPT_WHERE},
+	{"count", no_argument, NULL, OPT_COUNT},
+	{"time", no_argument, NULL, OPT_TIME},
 	{"resolve", no_argument, NULL, OPT_RESOLVE},
 	{"acknowledge", no_argument, NULL, OPT_ACKNOWLEDGE},
 	{"unrouted", no_argument, NULL, OPT_UNROUTED},
@@ -47,6 +54,7 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPT_TARGET},
 	{"why", required_argument, NULL, OPT_WHY},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
 	{0},
 };
 
@@ -80,6 +88,9 @@ static bool take(int option, struct options *o)
 	case 'q': o->quiet = true; return true;
 	case 'h': o->help = true; return true;
 	case OPT_LOG_FORMAT: return log_format(optarg, o);
+	case OPT_WHERE: o->where = true; return true;
+	case OPT_COUNT: o->count = true; return true;
+	case OPT_TIME: o->time = true; return true;
 	case OPT_RESOLVE: o->resolve = true; return true;
 	case OPT_ACKNOWLEDGE: o->acknowledge = true; return true;
 	case OPT_UNROUTED: o->unrouted = true; return true;
@@ -94,6 +105,7 @@ static bool take(int option, struct options *o)
 	case OPT_TARGET: o->target = optarg; return true;
 	case OPT_WHY: o->why = optarg; return true;
 	case OPT_LIMIT: return limit(optarg, o);
+	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
 	default: return false; /* getopt has said it */
 	}
 }

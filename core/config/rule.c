@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const input_keys[] = {"for", "was", "on", "from", "where", "changed", NULL};
-static const char *const rule_keys[] = {
-	"for",      "was",   "enabled",  "on",     "from",    "where", "changed", "inputs", "reset",
-	"coalesce", "count", "group-by", "groups", "overlap", "else",  "do",      NULL};
-static const char *const several[] = {"for", "on", "from", "where", "inputs", "do", "given", NULL};
+static const char *const input_keys[] = {"for",     "was",        "on",      "from", "where",
+					 "pattern", "pattern-at", "changed", NULL};
+static const char *const rule_keys[] = {"for",     "was",      "enabled",    "on",       "from",
+					"where",   "pattern",  "pattern-at", "changed",  "inputs",
+					"reset",   "coalesce", "count",      "group-by", "groups",
+					"overlap", "else",     "do",         NULL};
+static const char *const several[] = {"for",     "on",     "from", "where",
+				      "pattern", "inputs", "do",   NULL};
 
 static bool type_word(const char *p, size_t len)
 {
@@ -71,6 +74,38 @@ static void read_changed(struct selector_config *out, const struct section *s)
 	path_free(&path);
 }
 
+/* `@FILE`, or as it stands, with references resolved. */
+static struct setting *read_pattern_text(const struct section *s)
+{
+	const struct ini_key *key = section_key(s, "pattern");
+	struct setting one = {.key = key};
+
+	if (!key || !*key->value)
+		return NULL;
+	if (*key->value == '@') {
+		if (!section_setting(s, key, "pattern", &one))
+			return NULL;
+	} else {
+		one.value = section_text(s, "pattern");
+		if (!one.value)
+			return NULL;
+		one.name = mem_text("pattern");
+	}
+	return memcpy(mem_new(struct setting), &one, sizeof one);
+}
+
+static void read_pattern(struct selector_config *out, const struct section *s)
+{
+	static const char *const places[] = {"event", "data", NULL};
+	int at = 0;
+
+	out->pattern = read_pattern_text(s);
+	section_word(s, "pattern-at", places, &at);
+	out->pattern_data = at == 1;
+	if (section_key(s, "pattern-at") && !section_key(s, "pattern"))
+		section_error(s, "pattern-at", "there is no `pattern` to look at it");
+}
+
 static void read_selector(struct selector_config *out, const struct section *s)
 {
 	out->on_key = section_key(s, "on");
@@ -80,6 +115,7 @@ static void read_selector(struct selector_config *out, const struct section *s)
 	out->on = section_list(s, "on");
 	out->from = section_list(s, "from");
 	out->where = section_text(s, "where");
+	read_pattern(out, s);
 	check_patterns(s, out->on);
 	read_changed(out, s);
 }
@@ -90,6 +126,8 @@ static void selector_free(struct selector_config *s)
 	list_free(s->from);
 	free(s->where);
 	free(s->changed);
+	if (s->pattern)
+		setting_list_free(s->pattern, 1);
 }
 
 void read_input(struct config *c, const struct section *s)
@@ -192,9 +230,10 @@ static void read_overlap(struct rule_config *r, const struct section *s)
 
 static void check_together(const struct rule_config *r, const struct section *s)
 {
-	static const char *const of_inputs[] = {"on", "from", "where", "changed"};
+	static const char *const of_inputs[] = {"on",      "from",       "where",
+						"pattern", "pattern-at", "changed"};
 
-	for (size_t i = 0; r->inputs_key && i < 4; i++) {
+	for (size_t i = 0; r->inputs_key && i < sizeof of_inputs / sizeof *of_inputs; i++) {
 		if (section_key(s, of_inputs[i]))
 			section_error(s, of_inputs[i],
 				      "a rule with `inputs` takes its events through them; write "
@@ -246,71 +285,4 @@ void rule_free(struct rule_config *r)
 	free(r->group_by);
 	free(r->name);
 	free(r->was);
-}
-
-static void check_test_keys(const struct section *s)
-{
-	for (size_t i = 0; i < s->ini->n; i++) {
-		const struct ini_key *k = &s->ini->keys[i];
-
-		if (strcmp(k->name, "for") == 0 || strcmp(k->name, "given") == 0 ||
-		    strcmp(k->name, "expect") == 0 ||
-		    (strncmp(k->name, "expect.", 7) == 0 && k->name[7]))
-			continue;
-		report_error(s->report, k->at,
-			     "unknown key `%s` in [test]; there are for, given, expect and "
-			     "expect.KEY",
-			     k->name);
-	}
-}
-
-static void read_expected(struct test_config *t, const struct section *s)
-{
-	struct setting one;
-
-	for (size_t i = 0; i < s->ini->n; i++) {
-		const struct ini_key *k = &s->ini->keys[i];
-
-		if (strncmp(k->name, "expect.", 7) != 0 || !k->name[7] ||
-		    !section_setting(s, k, k->name + 7, &one))
-			continue;
-		if (k->comment.line)
-			report_error(s->report, k->comment,
-				     "%s: ` ;` starts a comment; write `\\;` for a semicolon, or "
-				     "put the comment on a line of its own",
-				     k->name);
-		t->values = mem_grow(t->values, t->n + 1, sizeof *t->values);
-		t->values[t->n++] = one;
-	}
-}
-
-void read_test(struct config *c, const struct section *s)
-{
-	struct test_config t = {.at = s->ini->at};
-
-	t.name = mem_text(s->name);
-	check_test_keys(s);
-	t.given = section_list(s, "given");
-	for (size_t i = 0; t.given && t.given[i]; i++) {
-		char *path = reference_path(t.given[i], s->ini->at.file);
-
-		free(t.given[i]);
-		t.given[i] = path;
-	}
-	t.expect_key = section_key(s, "expect");
-	t.expect = section_text(s, "expect");
-	if (!s->ini->broken && (!section_key(s, "given") || !t.expect_key))
-		section_error(s, NULL, "[test %s] lacks `%s`", s->name,
-			      section_key(s, "given") ? "expect" : "given");
-	read_expected(&t, s);
-	mem_room(c->tests, c->ntests, c->tests_cap);
-	c->tests[c->ntests++] = t;
-}
-
-void test_free(struct test_config *t)
-{
-	list_free(t->given);
-	setting_list_free(t->values, t->n);
-	free(t->name);
-	free(t->expect);
 }

@@ -1,6 +1,7 @@
 /* Rules and inputs: who may trigger them, and do the fields they ask for exist? */
 #include "base/mem.h"
 #include "plugin/survey.h"
+#include "rules/pattern.h"
 #include "rules/ruleset.h"
 
 #include <stdlib.h>
@@ -143,16 +144,25 @@ static void miss_path(const struct asking *a, struct place at, const char *key,
 	free(near);
 }
 
-static void check_uses(const struct asking *a, const struct feed *feed, const struct expr *e)
+/* What the rule asks of an event; each may be NULL. */
+struct tests {
+	const struct expr *where, *pattern;
+};
+
+static void check_uses(const struct asking *a, const struct feed *feed, const struct expr *e,
+		       bool pattern)
 {
+	const struct selector_config *s = a->select;
 	struct expr_use use;
 	bool all;
 
-	for (size_t i = 0; i < expr_uses(e, 0, NULL) && feed->n; i++) {
+	for (size_t i = 0; e && i < expr_uses(e, 0, NULL) && feed->n; i++) {
 		expr_uses(e, i, &use);
 		if (!use.prefix && feed_find(feed, use.path, 0, &all) == FIELD_ABSENT)
-			miss_path(a, config_place(a->select->where_key, a->select->where, use.at),
-				  "where", feed, use.path);
+			miss_path(a,
+				  pattern ? setting_place(s->pattern, use.at)
+					  : config_place(s->where_key, s->where, use.at),
+				  pattern ? "pattern" : "where", feed, use.path);
 	}
 }
 
@@ -178,6 +188,25 @@ static bool may_pass(const struct expr *e, const struct row *row)
 	}
 	return row_find(row, &e->path, 0) != FIELD_ABSENT &&
 	       (e->value.kind != VALUE_PATH || row_find(row, &e->value.path, 0) != FIELD_ABSENT);
+}
+
+static struct expr *parse_pattern(const struct asking *a, struct arena *arena)
+{
+	const struct setting *p = a->select->pattern;
+	enum pattern_root root = a->select->pattern_data ? PATTERN_DATA : PATTERN_EVENT;
+	struct expr *e;
+	struct err err;
+	size_t at = 0;
+
+	if (!p)
+		return NULL;
+	e = pattern_parse(arena, root, p->value, strlen(p->value), &at, &err);
+	if (!e)
+		report_error(a->s->report, setting_place(p, at), "pattern: %s%s", err.text,
+			     !p->file && p->key->comment.line ? " (` ;` starts a comment; a "
+								"semicolon is `\\;`)"
+							      : "");
+	return e;
 }
 
 static struct expr *parse_where(const struct asking *a, struct arena *arena)
@@ -249,29 +278,33 @@ static bool may_have_new(const struct selector_config *select, const struct row 
 	return found;
 }
 
-static void narrow(const struct asking *a, struct feed *feed, const struct expr *where)
+static void narrow(const struct asking *a, struct feed *feed, const struct tests *t)
 {
+	const struct ini_key *key = t->where     ? a->select->where_key
+				    : t->pattern ? a->select->pattern->key
+						 : NULL;
 	size_t n = 0, before = a->s->report->errors;
 
-	if (where)
-		check_uses(a, feed, where);
+	check_uses(a, feed, t->where, false);
+	check_uses(a, feed, t->pattern, true);
 	check_changed(a, feed);
 	for (size_t i = 0; i < feed->n; i++) {
-		if ((!where || may_pass(where, feed->rows[i])) &&
+		if ((!t->where || may_pass(t->where, feed->rows[i])) &&
+		    (!t->pattern || may_pass(t->pattern, feed->rows[i])) &&
 		    may_have_new(a->select, feed->rows[i]))
 			feed->rows[n++] = feed->rows[i];
 	}
 	if (feed->n && n == 0 && a->s->report->errors == before)
-		report_error(a->s->report, key_place(a, a->select->where_key),
-			     "where: no single event type of %s %s has all the fields it asks for",
-			     a->kind, a->name);
+		report_error(a->s->report, key_place(a, key),
+			     "%s: no single event type of %s %s has all the fields it asks for",
+			     key ? key->name : "changed", a->kind, a->name);
 	feed->n = n ? n : feed->n; /* what follows shall not repeat the mistake */
 }
 
 static void ask(const struct asking *a, struct feed *feed)
 {
 	struct arena arena = {0};
-	struct expr *where = parse_where(a, &arena);
+	const struct tests tests = {parse_where(a, &arena), parse_pattern(a, &arena)};
 
 	for (size_t i = 0; i < a->s->nrows; i++) {
 		if (!row_may_come(&a->s->rows[i], a->select))
@@ -282,7 +315,7 @@ static void ask(const struct asking *a, struct feed *feed)
 	check_from(a);
 	check_on(a, feed);
 	check_enabled(a, feed);
-	narrow(a, feed, where);
+	narrow(a, feed, &tests);
 	arena_free(&arena);
 }
 

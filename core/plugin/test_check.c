@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char *samples; /* the directory the plugins were built in */
 
@@ -213,6 +214,29 @@ static void a_path_no_event_can_have_is_an_error(void **state)
 		  "for\n");
 }
 
+static void the_fields_of_a_pattern_are_looked_for_too(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = repo.push\npattern = {\"data\": {\"ref\": [\"x\"],\n"
+		  "  \"aftr\": [{\"prefix\": \"y\"}]}}\ndo = out\n"
+		  "[rule b]\non = repo.push\npattern = {\"ref\": [\"x\"], \"detail\": [1]}\n"
+		  "pattern-at = data\ndo = out\n"
+		  "[rule c]\non = item.added, repo.push\n"
+		  "pattern = {\"new\": {\"x\": [1]}, \"ref\": [2]}\npattern-at = data\ndo = out\n"
+		  "[rule d]\non = repo.push\npattern = {\"detail\":\n  {\"a\": [1]}}\ndo = out\n"
+		  "[rule e]\non = repo.push\npattern = {\"type\": [\"x ;y\"]}\ndo = out\n",
+		  "f.ini:13:3: pattern: no event of rule a can have `data.aftr`; did you mean "
+		  "`data.after`?\n"
+		  "f.ini:17:26: pattern: no event of rule b can have `data.detail`\n"
+		  "f.ini:22:11: pattern: no single event type of rule c has all the fields it asks "
+		  "for\n"
+		  "f.ini:27:12: pattern: \"detail\" is a field of EventBridge's envelope, and a "
+		  "pattern looks at type, source, subject, time, id and data; if your events carry "
+		  "that envelope in their data, write pattern-at = data\n"
+		  "f.ini:32:23: pattern: no JSON: the text ends inside a string (` ;` starts a "
+		  "comment; a semicolon is `\\;`)\n");
+}
+
 static void an_expression_that_does_not_parse_has_an_exact_place(void **state)
 {
 	struct buf printed = {0};
@@ -388,19 +412,36 @@ static void an_old_name_may_not_still_be_there(void **state)
 		  "f.ini:13:1: was: there is still a rule named `keep`\n");
 }
 
+/* The name of a new file; the caller unlinks and frees. */
+static char *file_with(const char *text)
+{
+	char *path = mem_format("/tmp/pointsman-events-XXXXXX");
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	return path;
+}
+
 static void tests_expect_rules_and_targets_that_exist(void **state)
 {
+	char *file = file_with("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\","
+			       "\"type\":\"a.b\",\"instance\":\"src\"}");
+	char *tests = mem_format("[test a]\ngiven = %s\nexpect = keep -> out x2, keep -> act\n"
+				 "[test b]\ngiven = %s\nexpect = none\n"
+				 "[test c]\ngiven = %s\nexpect = kep -> out\n"
+				 "[test d]\ngiven = %s\nexpect = keep -> src\n"
+				 "[test e]\ngiven = %s\nexpect = keep -> out\nanswer = oot: down\n",
+				 file, file, file, file, file);
+
 	(void)state;
-	also_says("[test a]\ngiven = x.json\nexpect = keep -> out x2, keep -> act\n"
-		  "[test b]\ngiven = x.json\nexpect = none\n"
-		  "[test c]\ngiven = x.json\nexpect = kep -> out\n"
-		  "[test d]\ngiven = x.json\nexpect = keep -> src\n"
-		  "[test e]\ngiven = x.json\nexpect = keep out\n",
-		  "f.ini:18:10: expect: no rule `kep`\n"
-		  "f.ini:21:10: expect: rule keep does not deliver to `src`\n"
-		  "f.ini:24:10: expect: `none`, or RULE -> TARGET, or RULE -> TARGET x2, separated "
-		  "by "
-		  "commas\n");
+	also_says(tests, "f.ini:18:10: expect: no rule `kep`; did you mean `keep`?\n"
+			 "f.ini:21:10: expect: rule keep does not deliver to `src`\n"
+			 "f.ini:25:10: answer: no action or sink `oot`; did you mean `out`?\n");
+	unlink(file);
+	free(tests);
+	free(file);
 }
 
 int main(int argc, char **argv)
@@ -417,6 +458,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_sent_by_hand_is_asked_for_by_name_or_alone),
 		cmocka_unit_test(a_default_that_always_holds_is_a_warning),
 		cmocka_unit_test(a_path_no_event_can_have_is_an_error),
+		cmocka_unit_test(the_fields_of_a_pattern_are_looked_for_too),
 		cmocka_unit_test(an_expression_that_does_not_parse_has_an_exact_place),
 		cmocka_unit_test(a_template_with_a_path_no_event_has_is_an_error),
 		cmocka_unit_test(where_narrows_what_a_template_may_see),
