@@ -45,7 +45,7 @@ void iregexp_free(struct iregexp *re)
 
 bool iregexp_match(const struct iregexp *re, struct iregexp_memory *m, const char *text, size_t len)
 {
-	regwalk_begin(&m->walk, &re->nfa);
+	regwalk_begin(&m->walk, &re->nfa, 0, 1);
 	return regwalk_text(&m->walk, &re->nfa, text, len) && regwalk_end(&m->walk, &re->nfa) > 0;
 }
 

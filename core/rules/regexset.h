@@ -1,14 +1,14 @@
 /*
  * regexset - which of many I-Regexps match a text, found in one walk over it.
  *
- * The expressions become one machine, and the sets of states it was seen in become the
- * states of an automaton that is built as texts need it and kept in a cache.  A character
- * of a text like those before costs one look into a table, whatever the number of
- * expressions; the walk ends where none can match any more.
+ * The expressions become one machine (regnfa.h), and that an automaton in a cache, built as
+ * texts need it (regdfa.h).  A character of a text like those before costs one look into a
+ * table, whatever the number of expressions; the walk ends where none can match any more.
  *
- * Nothing an expression or a text contains makes more of it: a new state costs time linear in
- * the states of the machine (regnfa.h), the cache is emptied when it is full, and where that
- * happens too often the rest of the text is walked without it.
+ * Nothing an expression or a text contains makes more of it.  Where the automaton is too large
+ * for the cache, the set is asked in parts from then on, up to 16 of them with a cache of
+ * 1 MB; where that of a part is too large still, the rest of the text is walked without it.  So
+ * time is at worst linear in the text times the states of the machine, and memory is bounded.
  *
  * A set takes 4 bytes a state and 8 an expression, and once for each class of characters what
  * its ranges need.  It is immutable; several threads may use it, each with its own memory.
@@ -36,7 +36,7 @@ struct regexset *regexset_build(struct regexset_draft *d); /* ends the draft */
 void regexset_free(struct regexset *s);                    /* NULL is fine */
 size_t regexset_bytes(const struct regexset *s);           /* of memory, all of it */
 
-/* What matching needs while it runs: the cache, and 10 bytes for each state of the machine.
+/* What matching needs while it runs: the cache, and 10 bytes a state and 4 an expression.
  * Zero-initialised, one for each set and thread; used with another set it starts anew. */
 struct regexset_memory {
 	size_t max_bytes; /* of the cache; 0: REGEXSET_CACHE_BYTES */

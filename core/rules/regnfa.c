@@ -51,8 +51,7 @@ static bool same_class(const struct regclass *a, const struct regclass *b)
 static void slots_grow(struct regnfa *nfa)
 {
 	free(nfa->slots);
-	nfa->nslots = nfa->nslots ? nfa->nslots * 2 : 8;
-	while (nfa->nslots < nfa->nclasses * 2 + 2)
+	for (nfa->nslots = 8; nfa->nslots <= nfa->nclasses * 2;)
 		nfa->nslots *= 2;
 	nfa->slots = mem_zero(nfa->nslots * sizeof *nfa->slots);
 	for (size_t i = 0; i < nfa->nclasses; i++) {

@@ -8,10 +8,13 @@
 static void push(struct regwalk *w, size_t *depth, uint32_t state)
 {
 	uint64_t bit = (uint64_t)1 << (state % 64);
+	size_t word = state / 64;
 
-	if (w->seen[state / 64] & bit)
+	if (w->seen[word] & bit)
 		return;
-	w->seen[state / 64] |= bit;
+	w->seen[word] |= bit;
+	w->first = w->end == 0 || word < w->first ? word : w->first;
+	w->end = word < w->end ? w->end : word + 1;
 	w->stack[(*depth)++] = state;
 }
 
@@ -36,7 +39,7 @@ static void enter(struct regwalk *w, const struct regnfa *nfa, uint32_t state)
 static void collect(struct regwalk *w, const struct regnfa *nfa)
 {
 	w->n = 0;
-	for (size_t word = 0; word * 64 < nfa->n; word++) {
+	for (size_t word = w->first; word < w->end; word++) {
 		for (uint64_t bits = w->seen[word]; bits; bits &= bits - 1) {
 			uint32_t state = (uint32_t)(word * 64 + (size_t)__builtin_ctzll(bits));
 			enum regop op = regnfa_op(nfa, state);
@@ -46,6 +49,7 @@ static void collect(struct regwalk *w, const struct regnfa *nfa)
 		}
 		w->seen[word] = 0;
 	}
+	w->end = 0;
 }
 
 static void reserve(struct regwalk *w, size_t n)
@@ -59,11 +63,11 @@ static void reserve(struct regwalk *w, size_t n)
 	w->seen = mem_zero((n + 63) / 64 * sizeof *w->seen);
 }
 
-void regwalk_begin(struct regwalk *w, const struct regnfa *nfa)
+void regwalk_begin(struct regwalk *w, const struct regnfa *nfa, size_t first, size_t n)
 {
 	reserve(w, nfa->n);
-	for (size_t i = 0; i < nfa->nstarts; i++)
-		enter(w, nfa, nfa->starts[i]);
+	for (size_t i = 0; i < n; i++)
+		enter(w, nfa, nfa->starts[first + i]);
 	collect(w, nfa);
 }
 

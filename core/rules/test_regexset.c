@@ -348,6 +348,52 @@ static void a_text_that_needs_ever_new_states_is_walked_without_the_cache(void *
 	sample_free(&s);
 }
 
+/* Texts that come often make the cache worth its while, so that it is filled again and again. */
+static void a_cache_that_was_full_is_used_again(void **state)
+{
+	struct buf b = {0};
+
+	(void)state;
+	random_state = 1234567;
+	for (unsigned i = 0; i < 300; i++) {
+		struct sample s = {.memory.max_bytes = 7 * 1024 + below(1024)};
+		const uint32_t *ids;
+
+		while (s.n < 8) {
+			buf_cut(&b, 0);
+			buf_text_add(&b, s.n % 2 ? ".*" : "");
+			add_expression(&b, 3);
+			sample_add(&s, buf_text(&b));
+		}
+		sample_build(&s);
+		for (unsigned k = 0; k < 300; k++) {
+			add_text(&b);
+			for (unsigned again = 0; again < 20; again++)
+				regexset_match(s.set, &s.memory, buf_text(&b), b.len, &ids);
+			agree(&s, buf_text(&b), b.len);
+		}
+		sample_free(&s);
+	}
+	buf_free(&b);
+}
+
+/* Each first letter is a new state behind that of the start, until that is forgotten, too. */
+static void what_was_forgotten_leads_nowhere(void **state)
+{
+	struct sample s = {.memory.max_bytes = 8 * 1024};
+
+	(void)state;
+	for (char c = 'a'; c <= 'z'; c++)
+		sample_add(&s, (char[]){c, '-', '\0'});
+	sample_build(&s);
+	for (char c = 'a'; c <= 'z'; c++) {
+		for (unsigned again = 0; again < 20; again++)
+			agree(&s, &c, 1);
+		agree(&s, (char[]){c, c, '-'}, 3);
+	}
+	sample_free(&s);
+}
+
 static void memory_of_another_set_starts_anew(void **state)
 {
 	struct sample one = {0}, other = {0};
@@ -404,6 +450,8 @@ int main(void)
 		cmocka_unit_test(random_sets_agree_where_the_cache_holds_nothing),
 		cmocka_unit_test(five_hundred_expressions_are_asked_at_once),
 		cmocka_unit_test(a_text_that_needs_ever_new_states_is_walked_without_the_cache),
+		cmocka_unit_test(a_cache_that_was_full_is_used_again),
+		cmocka_unit_test(what_was_forgotten_leads_nowhere),
 		cmocka_unit_test(memory_of_another_set_starts_anew),
 		cmocka_unit_test(a_set_of_too_many_states_is_refused),
 	};
