@@ -12,6 +12,10 @@ static const struct {
 } verbs[] = {
 	{"run", verb_run, "", "check the configuration and run"},
 	{"check", verb_check, "[--resolve]", "report all mistakes of the configuration"},
+	{"explain", verb_explain, "[--rule NAME] [--then] EVENT.json|-|NUMBER",
+	 "what each condition of each rule met, and what would be delivered; --then: as it was "
+	 "decided then"},
+	{"types", verb_types, "[--schema] [TYPE..]", "the types of events there may be"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},
 	{"status", verb_status, "[--acknowledge]",

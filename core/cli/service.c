@@ -99,6 +99,14 @@ static void read_event(struct journal *j, struct sequencer *s, void *arg)
 	settle(r, view_event(j, sequencer_names(s), number(r, "seq"), &r->out, &r->err));
 }
 
+static void read_original(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)s;
+	settle(r, view_original(j, number(r, "seq"), &r->out, &r->err));
+}
+
 /* The target a request names: false with r->err for one nobody knows. */
 static bool target_number(struct request *r, struct sequencer *s, uint32_t *target)
 {
@@ -283,15 +291,11 @@ static const struct verb {
 	job_fn *job;                    /* reads, on the journal thread */
 	void (*run)(struct request *r); /* or acts, here */
 } verbs[] = {
-	{"status", NULL, do_status},
-	{"events", read_events, NULL},
-	{"event", read_event, NULL},
-	{"dead", read_dead, NULL},
-	{"letter", read_letter, NULL},
-	{"retry", NULL, do_retry},
-	{"drop", NULL, do_drop},
-	{"send", NULL, do_send},
-	{"acknowledge", NULL, do_acknowledge},
+	{"status", NULL, do_status}, {"events", read_events, NULL},
+	{"event", read_event, NULL}, {"original", read_original, NULL},
+	{"dead", read_dead, NULL},   {"letter", read_letter, NULL},
+	{"retry", NULL, do_retry},   {"drop", NULL, do_drop},
+	{"send", NULL, do_send},     {"acknowledge", NULL, do_acknowledge},
 };
 
 static const struct verb *find_verb(const char *name)

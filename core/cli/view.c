@@ -260,6 +260,25 @@ bool view_event(struct journal *j, const struct names *names, uint64_t seq, stru
 	return true;
 }
 
+bool view_original(struct journal *j, uint64_t seq, struct buf *out, struct err *err)
+{
+	struct journal_event row;
+	const struct event *ev;
+	struct buf text = {0};
+
+	if (!load_event(j, seq, &row, err))
+		return false;
+	ev = row.event;
+	event_json(ev, &text);
+	jsonline_add(out, json_pack("{ss% sI sI so sI sI sb}", "event", text.data, text.len, "at",
+				    (json_int_t)ev->at, "cause", (json_int_t)ev->cause, "caused_by",
+				    jsonline_text(ev->caused_by), "origin", (json_int_t)ev->origin,
+				    "hops", (json_int_t)ev->hops, "refused", (int)row.refused));
+	buf_free(&text);
+	journal_event_clear(&row);
+	return true;
+}
+
 struct letters {
 	struct journal *journal;
 	const struct names *names;

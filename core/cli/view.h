@@ -28,6 +28,9 @@ bool view_events(struct journal *j, const struct names *names, const struct view
 /* One event's timeline, one object: event, decided, deliveries, cause, effects. */
 bool view_event(struct journal *j, const struct names *names, uint64_t seq, struct buf *out,
 		struct err *err);
+/* One event as it was accepted, to the byte: `event` (its CloudEvents object as text), and what
+ * that does not hold: at cause caused_by origin hops refused. */
+bool view_original(struct journal *j, uint64_t seq, struct buf *out, struct err *err);
 /* Dead letters after `after`, oldest first; target 0xffffffff: of all. */
 bool view_dead(struct journal *j, const struct names *names, uint32_t target, uint64_t after,
 	       size_t limit, struct buf *out, uint64_t *next, struct err *err);

@@ -46,6 +46,7 @@ struct survey {
 };
 
 /* rows.c */
+const struct pm_type *survey_own(size_t *n); /* the router's own types */
 void survey_rows(struct survey *s);
 /* Can an event fit both?  `type` may end with `*` as pm_type's do. */
 bool row_fits(const char *pattern, const char *type);
