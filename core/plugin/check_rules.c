@@ -6,13 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct asking { /* a rule or input */
-	struct survey *s;
-	const struct selector_config *select;
-	const char *kind, *name;
-	struct place at;
-};
-
 static struct place key_place(const struct asking *a, const struct ini_key *key)
 {
 	return key ? ini_place(key, 0) : a->at;
@@ -143,16 +136,32 @@ static void miss_path(const struct asking *a, struct place at, const char *key,
 	free(near);
 }
 
+static void check_use(const struct asking *a, const struct feed *feed, const struct expr_use *use)
+{
+	struct path joined = {0};
+	const struct path *path = use->path;
+	bool all;
+
+	if (use->prefix) {
+		if (feed_find(feed, use->prefix, 0, &all) == FIELD_ABSENT)
+			return; /* told once, at the `any` */
+		path_join(use->prefix, use->path, &joined);
+		path = &joined;
+	}
+	if (feed_find(feed, path, 0, &all) == FIELD_ABSENT)
+		miss_path(a, config_place(a->select->where_key, a->select->where, use->at), "where",
+			  feed, path);
+	path_free(&joined);
+}
+
 static void check_uses(const struct asking *a, const struct feed *feed, const struct expr *e)
 {
 	struct expr_use use;
-	bool all;
+	size_t n = expr_uses(e, 0, NULL);
 
-	for (size_t i = 0; i < expr_uses(e, 0, NULL) && feed->n; i++) {
+	for (size_t i = 0; i < n && feed->n; i++) {
 		expr_uses(e, i, &use);
-		if (!use.prefix && feed_find(feed, use.path, 0, &all) == FIELD_ABSENT)
-			miss_path(a, config_place(a->select->where_key, a->select->where, use.at),
-				  "where", feed, use.path);
+		check_use(a, feed, &use);
 	}
 }
 
@@ -283,6 +292,8 @@ static void ask(const struct asking *a, struct feed *feed)
 	check_on(a, feed);
 	check_enabled(a, feed);
 	narrow(a, feed, where);
+	if (where)
+		check_compare(a, feed, where);
 	arena_free(&arena);
 }
 

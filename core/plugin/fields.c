@@ -128,6 +128,42 @@ enum field fields_find(const char *fields, const struct path *path, size_t from)
 	return best;
 }
 
+static enum field_type type_of_word(const struct field_word *w)
+{
+	static const struct {
+		const char *name;
+		enum field_type type;
+	} types[] = {{"text", FIELD_TEXT},
+		     {"number", FIELD_NUMBER},
+		     {"bool", FIELD_BOOL},
+		     {"object", FIELD_OBJECT}};
+
+	if (!w->type)
+		return FIELD_TEXT;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (strlen(types[i].name) == w->type_len &&
+		    memcmp(types[i].name, w->type, w->type_len) == 0)
+			return types[i].type;
+	}
+	return FIELD_ANY;
+}
+
+enum field_type fields_type(const char *fields, const struct path *path, size_t from)
+{
+	struct field_word w;
+	bool whole;
+
+	if (from == path->n)
+		return FIELD_OBJECT;
+	while (fields_next(&fields, &w)) {
+		whole = false;
+		if (w.star || common(&w, path, from, &whole) != path->n - from)
+			continue;
+		return whole ? type_of_word(&w) : FIELD_OBJECT;
+	}
+	return FIELD_ANY;
+}
+
 void fields_each(const char *fields, void (*fn)(const char *name, void *arg), void *arg)
 {
 	struct field_word w;

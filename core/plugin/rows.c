@@ -147,6 +147,30 @@ enum field feed_find(const struct feed *feed, const struct path *path, size_t fr
 	return best;
 }
 
+static enum field_type row_type(const struct row *row, const struct path *path, size_t from)
+{
+	if (step_is(path, from, "data"))
+		return fields_type(row->fields, path, from + 1);
+	return path->n == from + 1 ? FIELD_TEXT : FIELD_ANY;
+}
+
+enum field_type feed_type(const struct feed *feed, const struct path *path, size_t from)
+{
+	enum field_type type = FIELD_ANY, one;
+	bool any = false;
+
+	for (size_t i = 0; i < feed->n; i++) {
+		if (row_find(feed->rows[i], path, from) == FIELD_ABSENT)
+			continue;
+		one = row_type(feed->rows[i], path, from);
+		if (one == FIELD_ANY || (any && one != type))
+			return FIELD_ANY;
+		type = one;
+		any = true;
+	}
+	return type;
+}
+
 struct names {
 	char **list;
 	size_t n;
