@@ -23,6 +23,7 @@ struct checker {
 	size_t len, at;
 	unsigned depth_left;
 	const char *what;
+	bool repeats;       /* a name may stand twice: none are kept */
 	struct name *names; /* of all objects now open, outermost first */
 	size_t nnames, names_cap;
 	struct buf plain; /* a name with escapes, resolved */
@@ -245,6 +246,8 @@ static bool member_name(struct checker *c, struct seen *s)
 		return fail(c, c->at, "a member name in double quotes was expected");
 	if (!string(c, &name.escaped))
 		return false;
+	if (c->repeats)
+		return true;
 	name.len = c->at - 1 - name.at;
 	name.digest = digest_of(c, &name);
 	if (seen_before(c, s, &name))
@@ -388,18 +391,31 @@ static void locate(const struct checker *c, struct json_fault *fault)
 	}
 }
 
+static bool check(struct checker *c, struct json_fault *fault)
+{
+	bool ok;
+
+	if (c->len >= UINT32_MAX)
+		ok = fail(c, 0, "over 4 GB");
+	else
+		ok = value(c) && (c->at == c->len || fail(c, c->at, "text after the value"));
+	if (!ok && fault)
+		locate(c, fault);
+	free(c->names);
+	buf_free(&c->plain);
+	return ok;
+}
+
 bool json_check(const char *text, size_t len, unsigned max_depth, struct json_fault *fault)
 {
 	struct checker c = {.text = text, .len = len, .depth_left = max_depth, .seed = seed()};
-	bool ok;
 
-	if (len >= UINT32_MAX)
-		ok = fail(&c, 0, "over 4 GB");
-	else
-		ok = value(&c) && (c.at == len || fail(&c, c.at, "text after the value"));
-	if (!ok && fault)
-		locate(&c, fault);
-	free(c.names);
-	buf_free(&c.plain);
-	return ok;
+	return check(&c, fault);
+}
+
+bool json_check_repeats(const char *text, size_t len, unsigned max_depth, struct json_fault *fault)
+{
+	struct checker c = {.text = text, .len = len, .depth_left = max_depth, .repeats = true};
+
+	return check(&c, fault);
 }

@@ -22,5 +22,7 @@ struct json_fault {
 
 /* `fault` may be NULL. */
 bool json_check(const char *text, size_t len, unsigned max_depth, struct json_fault *fault);
+/* The same, but a member name may stand twice in an object. */
+bool json_check_repeats(const char *text, size_t len, unsigned max_depth, struct json_fault *fault);
 
 #endif

@@ -2,54 +2,11 @@
 
 #include "json/check.h"
 #include "json/escape.h"
+#include "json/skip.h"
 
 #include <string.h>
 
 /* Positions are pointers into the text; every reader takes the end and may return it. */
-
-static const char *skip_blanks(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
-		p++;
-	return p;
-}
-
-/* p at the opening quote; the place behind the closing one. */
-static const char *skip_string(const char *p, const char *end)
-{
-	p++;
-	p += json_string_end(p, (size_t)(end - p));
-	return p < end ? p + 1 : end;
-}
-
-static const char *skip_container(const char *p, const char *end)
-{
-	size_t depth = 0;
-
-	while (p < end) {
-		switch (*p) {
-		case '"': p = skip_string(p, end); continue;
-		case '{':
-		case '[': depth++; break;
-		case '}':
-		case ']':
-			if (--depth == 0)
-				return p + 1;
-			break;
-		default: break;
-		}
-		p++;
-	}
-	return end;
-}
-
-static const char *skip_bare(const char *p, const char *end)
-{
-	while (p < end && *p != ',' && *p != '}' && *p != ']' && *p != ' ' && *p != '\n' &&
-	       *p != '\t' && *p != '\r')
-		p++;
-	return p;
-}
 
 static enum json_kind kind_of(char c)
 {
@@ -62,17 +19,6 @@ static enum json_kind kind_of(char c)
 	case 'n': return KIND_NULL;
 	default: return c == '-' || (c >= '0' && c <= '9') ? KIND_NUMBER : KIND_ABSENT;
 	}
-}
-
-static const char *skip_value(const char *p, const char *end)
-{
-	if (p == end)
-		return end;
-	if (*p == '"')
-		return skip_string(p, end);
-	if (*p == '{' || *p == '[')
-		return skip_container(p, end);
-	return skip_bare(p, end);
 }
 
 static struct json_value value_at(const char *p, const char *end)
@@ -193,7 +139,7 @@ static const char *walk_elements(struct walk *w, const char *p, size_t step)
 	const char *item, *behind = p + 1;
 
 	if (w->depth == JSON_MAX_DEPTH)
-		return skip_container(p, w->end);
+		return skip_out(p + 1, w->end, 1);
 	w->depth++;
 	while ((item = next_item(behind, w->end))) {
 		behind = walk(w, item, step, true);

@@ -51,6 +51,8 @@ bool json_next(const struct json_value *container, size_t *at, struct json_value
 /* The value that makes up the whole text (leading and trailing blanks skipped). */
 struct json_value json_root(const char *text, size_t len);
 
+/* The double nearest to a number. */
+double json_number_double(const char *text, size_t len);
 /* Compare two numbers: integers of any length exactly, others as doubles.  <0 0 >0. */
 int json_number_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 

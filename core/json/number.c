@@ -57,11 +57,44 @@ static int compare_plain(const char *a, size_t a_len, const char *b, size_t b_le
 	return a_minus ? -found : found;
 }
 
-static double as_double(const char *text, size_t len)
+/* Digits that fit a double, and a power of ten that is one: their quotient or product is
+ * rounded once, and so is exact.  False: it is another kind of number. */
+static bool simple_value(const char *text, size_t len, double *value)
+{
+	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+					1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+					1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	bool minus = len && *text == '-', fraction = false;
+	uint64_t digits = 0;
+	size_t behind = 0;
+
+	if (len > 17)
+		return false;
+	for (size_t i = minus; i < len; i++) {
+		if (text[i] == '.') {
+			fraction = true;
+			continue;
+		}
+		if (!digit(text[i]))
+			return false;
+		digits = digits * 10 + (uint64_t)(text[i] - '0');
+		behind += fraction;
+	}
+	if (digits >> 53)
+		return false;
+	*value = (double)digits / powers[behind];
+	if (minus)
+		*value = -*value;
+	return true;
+}
+
+double json_number_double(const char *text, size_t len)
 {
 	char few[64], *copy;
 	double d;
 
+	if (simple_value(text, len, &d))
+		return d;
 	if (len < sizeof few) {
 		memcpy(few, text, len);
 		few[len] = '\0';
@@ -142,8 +175,8 @@ static int compare_written(const char *a, size_t a_len, const char *b, size_t b_
 	if (whole(&x) && whole(&y)) {
 		found = compare_whole(&x, &y);
 	} else {
-		p = as_double(a, a_len);
-		q = as_double(b, b_len);
+		p = json_number_double(a, a_len);
+		q = json_number_double(b, b_len);
 		found = (p > q) - (p < q);
 	}
 	buf_free(&x.digits);
@@ -158,8 +191,8 @@ int json_number_compare(const char *a, size_t a_len, const char *b, size_t b_len
 	if (plain_integer(a, a_len) && plain_integer(b, b_len))
 		return compare_plain(a, a_len, b, b_len);
 	if (a_len <= PRECISE && b_len <= PRECISE) {
-		p = as_double(a, a_len);
-		q = as_double(b, b_len);
+		p = json_number_double(a, a_len);
+		q = json_number_double(b, b_len);
 		if (isfinite(p) && isfinite(q))
 			return (p > q) - (p < q);
 	}

@@ -31,6 +31,15 @@ static long index_of(const char *name, size_t len)
 	return n;
 }
 
+bool path_name_bare(const char *name, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && name_char(name[n]))
+		n++;
+	return n && n == len && index_of(name, len) == -1;
+}
+
 static size_t bare_name(const char *text, size_t len, struct path_step *step)
 {
 	size_t n = 0;

@@ -281,9 +281,24 @@ static void every_prefix_is_refused(void **state)
 	}
 }
 
+static void a_name_may_stand_twice_where_that_is_asked_for(void **state)
+{
+	static const char *const rows[] = {"{\"a\":1,\"a\":2}", "{\"a\":{\"b\":1,\"b\":{}}}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_false(good(rows[i]));
+		assert_true(json_check_repeats(rows[i], strlen(rows[i]), JSON_MAX_DEPTH, NULL));
+	}
+	assert_false(json_check_repeats("{\"a\":1,\"a\"}", 11, JSON_MAX_DEPTH, NULL));
+	assert_false(json_check_repeats("{\"\\x\":1}", 8, JSON_MAX_DEPTH, NULL));
+	assert_false(json_check_repeats("[[]]", 4, 1, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_may_stand_twice_where_that_is_asked_for),
 		cmocka_unit_test(json_of_every_kind_is_accepted),
 		cmocka_unit_test(structure_is_strict),
 		cmocka_unit_test(numbers_are_strict),

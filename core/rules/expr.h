@@ -51,9 +51,13 @@ enum expr_op {
 	EXPR_VALUE_IN, /* value "in" path */
 	EXPR_ISTARTS,
 	EXPR_IENDS,
-	EXPR_LEAF,  /* patterns: a value that is neither object nor array, nor an empty array */
-	EXPR_RANGE, /* patterns: a number between two, items[0] and items[1] */
+	EXPR_LEAF,    /* patterns: a value that is neither object nor array, nor an empty array */
+	EXPR_RANGE,   /* patterns: a number between two, items[0] and items[1] */
+	EXPR_FITS,    /* `on`: a type that fits one with stars in it, as event_type_fits() says */
+	EXPR_CHANGED, /* `changed` */
 };
+
+struct change;
 
 struct expr_value { /* a literal, a list of them, or a path */
 	enum {
@@ -86,7 +90,8 @@ struct expr {
 	bool but;
 	bool above, below; /* of RANGE: the lower, the upper end is not in it */
 	struct expr_value value;
-	uint32_t number; /* conditions (leaves) are numbered from 0 in reading order */
+	const struct change *change; /* of CHANGED; `path` is that of the new value */
+	uint32_t number;             /* conditions (leaves) are numbered from 0 in reading order */
 };
 
 /* NULL with *err saying what is wrong and what would be right, and the offset in *at. */

@@ -80,3 +80,59 @@ bool ignorecase_ends(const char *text, size_t len, const char *pattern, size_t p
 	}
 	return true;
 }
+
+#define CAPITAL_SHARP_S 0x1e9e
+#define DOTTED_I        0x130
+#define DOTLESS_I       0x131
+#define LONG_S          0x17f
+#define KELVIN          0x212a
+
+/* Letters whose other case is ASCII, or more than one letter: a text with one of them has a
+ * form of its own. */
+static bool stands_apart(uint32_t cp)
+{
+	return cp == SHARP_S || cp == CAPITAL_SHARP_S || cp == DOTTED_I || cp == DOTLESS_I ||
+	       cp == LONG_S || cp == KELVIN;
+}
+
+static uint32_t folded(uint32_t cp)
+{
+	return stands_apart(cp) ? cp : letter_lower(letter_upper(cp));
+}
+
+static char ascii_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+void ignorecase_fold(const char *text, size_t len, struct buf *out)
+{
+	for (size_t i = 0; i < len;) {
+		uint32_t cp;
+		size_t n;
+
+		if ((signed char)text[i] >= 0) {
+			buf_char(out, ascii_lower(text[i++]));
+			continue;
+		}
+		n = utf8_read(text + i, len - i, &cp);
+		if (n)
+			utf8_add(out, folded(cp));
+		else
+			buf_char(out, text[i]);
+		i += n ? n : 1;
+	}
+}
+
+bool ignorecase_fold_pattern(const char *pattern, size_t len, struct buf *out)
+{
+	for (size_t i = 0, n; i < len; i += n) {
+		uint32_t cp;
+
+		n = utf8_read(pattern + i, len - i, &cp);
+		if (!n || stands_apart(cp))
+			return false;
+	}
+	ignorecase_fold(pattern, len, out);
+	return true;
+}

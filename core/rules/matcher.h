@@ -31,13 +31,13 @@ void matcher_free(struct matcher *m);          /* NULL is fine */
 size_t matcher_rules(const struct matcher *m); /* how many were added */
 size_t matcher_bytes(const struct matcher *m); /* of memory, all of it */
 
-/* What matching needs while it runs; zero-initialised, reused from event to event. */
+/* What matching needs while it runs; zero-initialised, reused from event to event, best with
+ * the same matcher. */
 struct matching {
 	uint32_t *hits; /* the rules that matched, ascending */
 	size_t nhits;
 	struct matching_memory *memory; /* the matcher's own */
 };
-/* `m` must be the one that `out` was used with before, or `out` empty. */
 void matcher_match(const struct matcher *m, const struct event *ev, struct matching *out);
 void matching_free(struct matching *m);
 

@@ -3,7 +3,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static bool address(const char *text, size_t len, struct network *out)
+bool network_address(const char *text, size_t len, struct network *out)
 {
 	char copy[INET6_ADDRSTRLEN];
 
@@ -35,9 +35,9 @@ bool network_parse(const char *text, size_t len, struct network *out, struct err
 	size_t n = slash ? (size_t)(slash - text) : len;
 
 	*out = (struct network){0};
-	if (!address(text, n, out)) {
+	if (!network_address(text, n, out)) {
 		err_set(err,
-			"\"%.*s\" is no address; within takes 10.0.0.0/8, 2001:db8::/32 or an "
+			"\"%.*s\" is no address; a network is 10.0.0.0/8, 2001:db8::/32 or an "
 			"address alone",
 			len > 60 ? 60 : (int)len, text);
 		return false;
@@ -55,8 +55,20 @@ bool network_has(const struct network *n, const char *text, size_t len)
 	struct network other = {0};
 	unsigned whole = n->bits / 8, rest = n->bits % 8;
 
-	if (!address(text, len, &other) || other.family != n->family ||
+	if (!network_address(text, len, &other) || other.family != n->family ||
 	    memcmp(n->address, other.address, whole) != 0)
 		return false;
 	return !rest || (n->address[whole] ^ other.address[whole]) >> (8 - rest) == 0;
+}
+
+size_t network_key(const struct network *n, unsigned bits, char *out)
+{
+	size_t whole = bits / 8, rest = bits % 8;
+
+	out[0] = (char)n->family;
+	out[1] = (char)bits;
+	memcpy(out + 2, n->address, whole);
+	if (rest)
+		out[2 + whole] = (char)(n->address[whole] & (0xff00 >> rest));
+	return 2 + whole + (rest > 0);
 }

@@ -22,4 +22,10 @@ bool network_parse(const char *text, size_t len, struct network *out, struct err
 /* Text that is no address is within nothing. */
 bool network_has(const struct network *n, const char *text, size_t len);
 
+/* For tables: text as an address of as many bits as its family has; false if it is none. */
+bool network_address(const char *text, size_t len, struct network *out);
+/* What all addresses have in common whose first `bits` bits are those of `n`: 2 + 16 bytes
+ * at most, begun by the family and the bits.  Returns how many bytes. */
+size_t network_key(const struct network *n, unsigned bits, char *out);
+
 #endif

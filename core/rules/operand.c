@@ -1,5 +1,6 @@
 #include "rules/operand.h"
 
+#include "event/event.h"
 #include "rules/ignorecase.h"
 #include "json/same.h"
 
@@ -136,6 +137,7 @@ static enum outcome alike(const struct operand *l, enum expr_op op, const struct
 	case EXPR_IEQ: return outcome(ignorecase_equal(l->text, l->len, r->text, r->len));
 	case EXPR_ISTARTS: return outcome(ignorecase_starts(l->text, l->len, r->text, r->len));
 	case EXPR_IENDS: return outcome(ignorecase_ends(l->text, l->len, r->text, r->len));
+	case EXPR_FITS: return outcome(event_type_fits(r->text, l->text));
 	case EXPR_WITHIN: return outcome(network_has(&r->within, l->text, l->len));
 	case EXPR_LIKE: return outcome(wildcard_match(&r->like, l->text, l->len));
 	case EXPR_CONTAINS: return outcome(memmem(l->text, l->len, r->text, r->len) != NULL);

@@ -1,10 +1,11 @@
 #include "rules/ruleset.h"
 
 #include "base/arena.h"
-#include "base/map.h"
+
 #include "base/mem.h"
+#include "rules/change.h"
 #include "rules/judge.h"
-#include "json/same.h"
+#include "rules/matcher.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,28 +21,23 @@ struct rule {
 	struct words on, from;
 	bool has_from;
 	char *where_text;
-	struct judge *where;     /* or NULL */
-	struct path now, before; /* of `changed`; empty without */
+	struct judge *where;    /* or NULL */
+	struct change *changed; /* or NULL */
 	size_t first, conditions;
-};
-
-struct bucket { /* the rules that have one pattern in their `on` */
-	uint32_t *rules;
-	size_t n, cap;
 };
 
 struct ruleset {
 	struct arena trees;
 	struct rule *rules;
 	size_t n, conditions;
-	struct map exact, wild;                     /* `on` pattern to bucket */
+	struct matcher *matcher;
 	atomic_uint_fast64_t *matches, *mismatches; /* by selector */
 };
 
 struct memory { /* what struct match has for its own */
 	struct judge_memory judge;
-	uint64_t *marks;                      /* a bit for each rule whose `on` fits */
-	size_t words, hits, verdicts, firsts; /* how many there is room for */
+	struct matching matching;
+	size_t verdicts, firsts; /* how many there is room for */
 };
 
 static struct words words_copy(const char *const *list, const char *fallback)
@@ -104,58 +100,89 @@ static bool compile_on(struct rule *r, const struct selector *s, struct err *err
 	return true;
 }
 
-static bool step_is(const struct path *p, size_t i, const char *name)
+/* A test of an attribute against one of a list of texts. */
+static struct expr *attribute_test(struct arena *trees, const char *name, enum expr_op op,
+				   const struct words *texts, bool stars)
 {
-	return i < p->n && strcmp(p->steps[i].name, name) == 0;
-}
+	struct expr *e = expr_new(trees, EXPR_TEST);
+	struct path_step step = {(char *)(uintptr_t)name, strlen(name), -1};
+	const struct path path = {(char *)(uintptr_t)name, &step, 1};
 
-static bool compile_changed(struct rule *r, const char *text, struct err *err)
-{
-	size_t used;
-	struct path *old = &r->before;
+	e->op = op;
+	e->path = expr_path(trees, &path);
+	e->value.kind = VALUE_LIST;
+	for (size_t i = 0; i < texts->n; i++) {
+		const char *text = texts->list[i];
+		struct expr_value v = {.kind = VALUE_STRING, .len = strlen(text)};
 
-	if (!path_parse(text, strlen(text), &r->now, &used, err)) {
-		err_prefix(err, "changed");
-		return false;
+		if ((strchr(text, '*') != NULL) != stars)
+			continue;
+		v.text = arena_text(trees, text, v.len);
+		e->value.items = arena_room(trees, e->value.items, e->value.n, sizeof v);
+		e->value.items[e->value.n++] = v;
 	}
-	if (text[used] || !step_is(&r->now, 0, "data") || !step_is(&r->now, 1, "new") ||
-	    r->now.n < 3) {
-		err_set(err, "changed: \"%.100s\" is no path under data.new, like data.new.phase",
-			text);
-		return false;
+	return e;
+}
+
+static struct expr *on_tree(struct arena *trees, const struct rule *r)
+{
+	struct expr *exact = attribute_test(trees, "type", EXPR_IN, &r->on, false);
+	struct expr *wild = attribute_test(trees, "type", EXPR_FITS, &r->on, true);
+	struct expr *either = expr_new(trees, EXPR_OR);
+
+	if (exact->value.n)
+		expr_adopt(trees, either, exact);
+	if (wild->value.n)
+		expr_adopt(trees, either, wild);
+	return either;
+}
+
+/* All that the rule asks, as one tree. */
+static struct expr *whole_tree(struct arena *trees, const struct rule *r, struct expr *where)
+{
+	struct expr *all = expr_new(trees, EXPR_AND), *changed;
+
+	expr_adopt(trees, all, on_tree(trees, r));
+	if (r->has_from)
+		expr_adopt(trees, all, attribute_test(trees, "instance", EXPR_IN, &r->from, false));
+	if (where)
+		expr_adopt(trees, all, where);
+	if (r->changed) {
+		changed = expr_new(trees, EXPR_TEST);
+		changed->op = EXPR_CHANGED;
+		changed->change = r->changed;
+		changed->path = r->changed->now;
+		expr_adopt(trees, all, changed);
 	}
-	path_parse(text, strlen(text), old, &used, NULL);
-	free(old->steps[1].name);
-	old->steps[1].name = mem_text("old");
-	return true;
+	return all;
 }
 
-static bool compile_where(struct rule *r, struct arena *trees, const char *text, size_t *at,
-			  struct err *err)
+static bool compile_rule(struct rule *r, struct arena *trees, struct matcher_draft *draft,
+			 const struct selector *s, size_t *at, struct err *err)
 {
-	struct expr *e = expr_parse(trees, text, at, err);
+	struct expr *where = NULL;
 
-	if (!e)
-		return false;
-	r->where_text = mem_text(text);
-	r->where = judge_new(e);
-	return true;
-}
-
-static bool compile_rule(struct rule *r, struct arena *trees, const struct selector *s, size_t *at,
-			 struct err *err)
-{
 	*at = 0;
 	if (!compile_on(r, s, err))
 		return false;
 	r->has_from = s->from != NULL;
 	if (r->has_from)
 		r->from = words_copy(s->from, NULL);
-	if (s->where && !compile_where(r, trees, s->where, at, err))
-		return false;
-	if (s->changed && !compile_changed(r, s->changed, err))
-		return false;
-	r->conditions = 1U + r->has_from + (r->where ? judge_tests(r->where) : 0) + (r->now.n > 0);
+	if (s->where) {
+		where = expr_parse(trees, s->where, at, err);
+		if (!where)
+			return false;
+		r->where_text = mem_text(s->where);
+		r->where = judge_new(where);
+	}
+	if (s->changed) {
+		r->changed = change_parse(trees, s->changed, err);
+		if (!r->changed)
+			return false;
+	}
+	r->conditions =
+		1U + r->has_from + (r->where ? judge_tests(r->where) : 0) + (r->changed != NULL);
+	matcher_add(draft, whole_tree(trees, r, where));
 	return true;
 }
 
@@ -165,59 +192,35 @@ static void rule_free(struct rule *r)
 	words_free(&r->from);
 	judge_free(r->where);
 	free(r->where_text);
-	path_free(&r->now);
-	path_free(&r->before);
-}
-
-static void index_rule(struct ruleset *set, size_t i)
-{
-	const struct words *on = &set->rules[i].on;
-
-	for (size_t k = 0; k < on->n; k++) {
-		struct map *m = strchr(on->list[k], '*') ? &set->wild : &set->exact;
-		struct bucket *b = map_get(m, on->list[k]);
-
-		if (!b) {
-			b = mem_new(struct bucket);
-			map_put(m, on->list[k], b);
-		}
-		mem_room(b->rules, b->n, b->cap);
-		b->rules[b->n++] = (uint32_t)i;
-	}
 }
 
 struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
 				size_t *at, struct err *err)
 {
 	struct ruleset *set = mem_new(struct ruleset);
+	struct matcher_draft *draft = matcher_draft();
+	bool ok = true;
 	size_t ignored;
 
 	set->rules = mem_zero(n * sizeof *set->rules);
 	set->matches = mem_zero(n * sizeof *set->matches);
 	set->mismatches = mem_zero(n * sizeof *set->mismatches);
-	for (; set->n < n; set->n++) {
+	while (ok && set->n < n) {
 		struct rule *r = &set->rules[set->n];
 
-		if (!compile_rule(r, &set->trees, &selectors[set->n], at ? at : &ignored, err)) {
-			if (which)
-				*which = set->n;
-			set->n++;
-			ruleset_free(set);
-			return NULL;
-		}
+		ok = compile_rule(r, &set->trees, draft, &selectors[set->n], at ? at : &ignored,
+				  err);
+		if (!ok && which)
+			*which = set->n;
 		r->first = set->conditions;
 		set->conditions += r->conditions;
-		index_rule(set, set->n);
+		set->n++;
 	}
-	return set;
-}
-
-static void bucket_free(void *value)
-{
-	struct bucket *b = value;
-
-	free(b->rules);
-	free(b);
+	set->matcher = matcher_compile(draft);
+	if (ok)
+		return set;
+	ruleset_free(set);
+	return NULL;
 }
 
 void ruleset_free(struct ruleset *set)
@@ -229,8 +232,7 @@ void ruleset_free(struct ruleset *set)
 	free(set->rules);
 	free(set->matches);
 	free(set->mismatches);
-	map_free(&set->exact, bucket_free);
-	map_free(&set->wild, bucket_free);
+	matcher_free(set->matcher);
 	arena_free(&set->trees);
 	free(set);
 }
@@ -268,9 +270,9 @@ struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c
 	if (c < tests)
 		return condition_of_test(r, c);
 	return (struct condition){.kind = CONDITION_CHANGED,
-				  .text = r->now.text,
-				  .len = strlen(r->now.text),
-				  .path = &r->now};
+				  .text = r->changed->now.text,
+				  .len = strlen(r->changed->now.text),
+				  .path = &r->changed->now};
 }
 
 static bool on_fits(const struct rule *r, const struct event *ev)
@@ -291,51 +293,36 @@ static bool from_fits(const struct rule *r, const struct event *ev)
 	return false;
 }
 
-/* An item that is new has nothing to differ from, and so has changed in all it has; one
- * that is gone has changed in nothing. */
 static enum verdict changed(const struct rule *r, const struct event *ev, struct buf *scratch)
 {
-	const struct path item = {r->now.text, r->now.steps, 2};
-	struct json_value now = event_find(ev, EVENT_ITSELF, &r->now, scratch);
-	struct json_value before = event_find(ev, EVENT_ITSELF, &r->before, scratch);
+	static const enum verdict verdicts[] = {
+		[CHANGED_YES] = VERDICT_PASS,
+		[CHANGED_NO] = VERDICT_FAIL,
+		[CHANGED_ABSENT] = VERDICT_ABSENT,
+	};
 
-	if (now.kind != KIND_ABSENT && before.kind != KIND_ABSENT)
-		return json_same(&now, &before) ? VERDICT_FAIL : VERDICT_PASS;
-	if (now.kind != KIND_ABSENT)
-		return VERDICT_PASS;
-	if (before.kind == KIND_ABSENT)
-		return VERDICT_ABSENT;
-	now = event_find(ev, EVENT_ITSELF, &item, scratch);
-	return now.kind == KIND_OBJECT ? VERDICT_PASS : VERDICT_ABSENT;
+	return verdicts[change_of(r->changed, ev, scratch)];
 }
 
-/* Everything but `on`.  `verdicts` of this rule, behind that of `on`, or NULL. */
-static bool rule_fits(const struct ruleset *set, size_t i, const struct event *ev, struct memory *m,
-		      uint8_t *verdicts)
+/* Of everything but `on`, up to the first that fails. */
+static void explain_rule(const struct ruleset *set, size_t i, const struct event *ev,
+			 struct memory *m, uint8_t *verdicts)
 {
 	const struct rule *r = &set->rules[i];
 	size_t tests = r->where ? judge_tests(r->where) : 0;
 	uint64_t mismatches = 0;
-	enum verdict v;
+	bool passed = true;
 
 	if (r->has_from) {
-		v = from_fits(r, ev) ? VERDICT_PASS : VERDICT_FAIL;
-		if (verdicts)
-			*verdicts++ = (uint8_t)v;
-		if (v != VERDICT_PASS)
-			return false;
+		passed = from_fits(r, ev);
+		*verdicts++ = passed ? VERDICT_PASS : VERDICT_FAIL;
 	}
-	v = VERDICT_PASS;
-	if (r->where && !judge_event(r->where, ev, &m->judge, verdicts, &mismatches))
-		v = VERDICT_FAIL;
+	if (passed && r->where)
+		passed = judge_event(r->where, ev, &m->judge, verdicts, &mismatches);
 	if (mismatches)
 		atomic_fetch_add_explicit(&set->mismatches[i], mismatches, memory_order_relaxed);
-	if (v == VERDICT_PASS && r->now.n) {
-		v = changed(r, ev, &m->judge.find_left);
-		if (verdicts)
-			verdicts[tests] = (uint8_t)v;
-	}
-	return v == VERDICT_PASS;
+	if (passed && r->changed)
+		verdicts[tests] = (uint8_t)changed(r, ev, &m->judge.find_left);
 }
 
 static struct memory *memory_of(struct match *m)
@@ -345,52 +332,8 @@ static struct memory *memory_of(struct match *m)
 	return m->scratch;
 }
 
-static void mark(struct memory *m, const struct bucket *b)
-{
-	for (size_t i = 0; b && i < b->n; i++)
-		m->marks[b->rules[i] / 64] |= 1ULL << (b->rules[i] % 64);
-}
-
-/* The rules whose `on` fits; each different pattern is looked at once. */
-static void mark_candidates(const struct ruleset *set, const struct event *ev, struct memory *m)
-{
-	size_t words = set->n / 64 + 1;
-	struct map_entry *e;
-
-	if (m->words < words) {
-		m->marks = mem_grow(m->marks, words, sizeof *m->marks);
-		m->words = words;
-	}
-	memset(m->marks, 0, words * sizeof *m->marks);
-	mark(m, map_get(&set->exact, ev->type));
-	for (size_t i = 0; (e = map_next(&set->wild, &i));) {
-		if (event_type_fits(e->key, ev->type))
-			mark(m, e->value);
-	}
-}
-
-static void add_hit(const struct ruleset *set, struct match *match, size_t i)
-{
-	match->hits[match->nhits++] = (uint32_t)i;
-	atomic_fetch_add_explicit(&set->matches[i], 1, memory_order_relaxed);
-}
-
-static void match_candidates(const struct ruleset *set, const struct event *ev, struct match *match,
-			     struct memory *m)
-{
-	mark_candidates(set, ev, m);
-	for (size_t w = 0; w < set->n / 64 + 1; w++) {
-		for (uint64_t left = m->marks[w]; left; left &= left - 1) {
-			size_t i = w * 64 + (size_t)__builtin_ctzll(left);
-
-			if (rule_fits(set, i, ev, m, NULL))
-				add_hit(set, match, i);
-		}
-	}
-}
-
-static void match_explained(const struct ruleset *set, const struct event *ev, struct match *match,
-			    struct memory *m)
+static void explain(const struct ruleset *set, const struct event *ev, struct match *match,
+		    struct memory *m)
 {
 	if (m->verdicts < set->conditions) {
 		match->verdicts = mem_grow(match->verdicts, set->conditions, 1);
@@ -408,24 +351,23 @@ static void match_explained(const struct ruleset *set, const struct event *ev, s
 		match->first[i] = r->first;
 		memset(verdicts, VERDICT_UNASKED, r->conditions);
 		verdicts[0] = fits ? VERDICT_PASS : VERDICT_FAIL;
-		if (fits && rule_fits(set, i, ev, m, verdicts + 1))
-			add_hit(set, match, i);
+		if (fits)
+			explain_rule(set, i, ev, m, verdicts + 1);
 	}
 }
 
-void ruleset_match(const struct ruleset *set, const struct event *ev, bool explain, struct match *m)
+void ruleset_match(const struct ruleset *set, const struct event *ev, bool explained,
+		   struct match *m)
 {
 	struct memory *memory = memory_of(m);
 
-	if (memory->hits < set->n) {
-		m->hits = mem_grow(m->hits, set->n, sizeof *m->hits);
-		memory->hits = set->n;
-	}
-	m->nhits = 0;
-	if (explain)
-		match_explained(set, ev, m, memory);
-	else
-		match_candidates(set, ev, m, memory);
+	matcher_match(set->matcher, ev, &memory->matching);
+	m->hits = memory->matching.hits;
+	m->nhits = memory->matching.nhits;
+	for (size_t i = 0; i < m->nhits; i++)
+		atomic_fetch_add_explicit(&set->matches[m->hits[i]], 1, memory_order_relaxed);
+	if (explained)
+		explain(set, ev, m, memory);
 }
 
 void match_free(struct match *m)
@@ -434,10 +376,9 @@ void match_free(struct match *m)
 
 	if (memory) {
 		judge_memory_free(&memory->judge);
-		free(memory->marks);
+		matching_free(&memory->matching);
 		free(memory);
 	}
-	free(m->hits);
 	free(m->verdicts);
 	free(m->first);
 	*m = (struct match){0};
@@ -458,9 +399,9 @@ static bool see_changed(const struct rule *r, const struct event *ev, struct see
 
 	*seen = SEEN_NOTHING;
 	seen->verdict = changed(r, ev, &scratch);
-	now = event_find(ev, EVENT_ITSELF, &r->now, &scratch);
+	now = event_find(ev, EVENT_ITSELF, &r->changed->now, &scratch);
 	seen_put(&seen->value, &now);
-	before = event_find(ev, EVENT_ITSELF, &r->before, &scratch);
+	before = event_find(ev, EVENT_ITSELF, &r->changed->before, &scratch);
 	seen_put(&seen->other, &before);
 	buf_free(&scratch);
 	return seen->verdict == VERDICT_PASS;
@@ -482,7 +423,7 @@ bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev
 		hit = judge_explain(r->where, ev, &memory, ++seen) && hit;
 		seen += judge_tests(r->where) - 1;
 	}
-	if (r->now.n)
+	if (r->changed)
 		hit = see_changed(r, ev, ++seen) && hit;
 	judge_memory_free(&memory);
 	return hit;

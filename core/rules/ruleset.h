@@ -58,13 +58,13 @@ struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c
 struct match {
 	uint32_t *hits; /* selectors that matched, ascending */
 	size_t nhits;
-	/* Verdicts, filled if `explain` was asked: those of selector i start at
+	/* Verdicts, filled if they were asked for: those of selector i start at
 	 * verdicts[first[i]]. */
 	uint8_t *verdicts;
 	size_t *first;
 	void *scratch; /* the matcher's own */
 };
-void ruleset_match(const struct ruleset *set, const struct event *ev, bool explain,
+void ruleset_match(const struct ruleset *set, const struct event *ev, bool explained,
 		   struct match *m);
 void match_free(struct match *m);
 
@@ -76,7 +76,8 @@ bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev
 
 /* How many events matched selector i since compilation. */
 uint64_t ruleset_matches(const struct ruleset *set, size_t i);
-/* How often a comparison of selector i met a value of another type since compilation. */
+/* How often a comparison of selector i met a value of another type since compilation, in
+ * events whose verdicts were asked for. */
 uint64_t ruleset_type_mismatches(const struct ruleset *set, size_t i);
 
 #endif

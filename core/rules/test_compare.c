@@ -74,7 +74,7 @@ static void stars_in_a_row_and_other_escapes_are_mistakes(void **state)
 		struct wildcard w;
 
 		assert_false(wildcard_parse(rows[i], strlen(rows[i]), &w, &err));
-		assert_non_null(strstr(err.text, "like"));
+		assert_non_null(strstr(err.text, "star"));
 		assert_null(w.text);
 	}
 }

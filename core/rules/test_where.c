@@ -365,7 +365,7 @@ static void too_many_pairs_are_false_and_counted(void **state)
 	buf_text_add(&b, "]}");
 	from = event_with(buf_text(&b));
 	ev = event_create(&from);
-	ruleset_match(set, ev, false, &m);
+	ruleset_match(set, ev, true, &m);
 	assert_int_equal(m.nhits, 0);
 	assert_int_equal(ruleset_type_mismatches(set, 0), 1);
 	match_free(&m);

@@ -20,7 +20,7 @@ bool wildcard_parse(const char *text, size_t len, struct wildcard *out, struct e
 	for (size_t i = 0; i < len; i++) {
 		if (text[i] == '*') {
 			if (i + 1 < len && text[i + 1] == '*') {
-				err_set(err, "two stars in a row in like: one is any run already");
+				err_set(err, "two stars in a row: one is any run already");
 				goto bad;
 			}
 			add_run(out, used);
@@ -28,8 +28,8 @@ bool wildcard_parse(const char *text, size_t len, struct wildcard *out, struct e
 		}
 		if (text[i] == '\\' && (++i == len || (text[i] != '*' && text[i] != '\\'))) {
 			err_set(err,
-				"in like a backslash stands before a star or a backslash; in a "
-				"text it is written \\\\");
+				"a backslash stands before a star or a backslash; in a text it is "
+				"written \\\\");
 			goto bad;
 		}
 		out->text[used++] = text[i];

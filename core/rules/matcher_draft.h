@@ -1,0 +1,73 @@
+/*
+ * matcher_draft - rules on their way into a matcher, for matcher_draft.c and
+ * matcher_compile.c.
+ */
+#ifndef POINTSMAN_RULES_MATCHER_DRAFT_H
+#define POINTSMAN_RULES_MATCHER_DRAFT_H
+
+#include "rules/matcher_inside.h"
+
+struct literal {
+	enum json_kind kind;
+	const char *text;
+	size_t len;
+};
+
+struct asked { /* what a signal is about */
+	enum expr_op op;
+	bool but, above, below;
+	uint32_t field; /* NONE: CHANGED, which has its own paths */
+	uint32_t other; /* of a path on the right; or NONE */
+	const struct literal *literals;
+	size_t n;
+	const struct change *change;
+};
+
+struct draft_signal {
+	uint32_t home;
+	uint32_t hash;
+	uint32_t uses;             /* in how many conditions */
+	const struct asked *asked; /* NULL: raised by a condition of an inner scope */
+	bool eager;
+};
+
+struct draft_field {
+	uint32_t parent; /* or NONE */
+	const char *name;
+	uint32_t len;
+	long index;     /* of an element, PATH_COUNT, or -1 */
+	uint32_t scope; /* or NONE */
+};
+
+struct draft_condition {
+	uint32_t scope, out;
+	size_t code, words; /* in `code` */
+};
+
+struct words { /* numbers that grow */
+	uint32_t *list;
+	size_t n, cap;
+};
+void words_add(struct words *w, uint32_t word);
+
+struct matcher_draft {
+	struct arena arena;
+	struct draft_field *fields;
+	size_t nfields, fields_cap;
+	struct keytable paths; /* by parent and name, to field */
+	size_t nscopes;
+	struct draft_signal *signals;
+	size_t nsignals, signals_cap;
+	uint32_t *slots; /* 1 + index of a signal; 0: free */
+	size_t nslots;
+	struct draft_condition *conditions;
+	size_t nconditions, conditions_cap;
+	struct words code, scratch;
+	size_t nrules;
+};
+
+/* The number of the signal, a new one if nobody asked this within that scope before. */
+uint32_t draft_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked);
+void draft_free(struct matcher_draft *d);
+
+#endif
