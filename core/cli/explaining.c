@@ -110,20 +110,25 @@ static json_t *ordinal(long n)
 	return n < 0 ? json_null() : json_integer(n);
 }
 
+static const char *kind_name(enum condition_kind kind)
+{
+	switch (kind) {
+	case CONDITION_ON: return "on";
+	case CONDITION_FROM: return "from";
+	case CONDITION_WHERE: return "where";
+	case CONDITION_CHANGED: return "changed";
+	}
+	return "";
+}
+
 static json_t *condition_json(const struct condition *c, const struct seen *seen)
 {
-	static const char *const kinds[] = {
-		[CONDITION_ON] = "on",
-		[CONDITION_FROM] = "from",
-		[CONDITION_WHERE] = "where",
-		[CONDITION_CHANGED] = "changed",
-	};
 	static const char *const verdicts[] = {
 		[VERDICT_UNASKED] = "unasked", [VERDICT_PASS] = "pass", [VERDICT_FAIL] = "fail",
 		[VERDICT_ABSENT] = "absent",   [VERDICT_TYPE] = "type",
 	};
 
-	return json_pack("{ss so ss so sI so so so so sb}", "kind", kinds[c->kind], "text",
+	return json_pack("{ss so ss so sI so so so so sb}", "kind", kind_name(c->kind), "text",
 			 masked(c->text, c->len), "verdict", verdicts[seen->verdict], "value",
 			 masked_buf(&seen->value), "more", (json_int_t)seen->more, "element",
 			 ordinal(seen->element), "other", masked_buf(&seen->other), "any",

@@ -214,6 +214,28 @@ static void print_holds(json_t *holds)
 	puts(" (if nothing is held before it)");
 }
 
+/* What the journal says that the rule holds by now, the event perhaps among it. */
+static void print_now(json_t *now)
+{
+	const char *name, *separator = "";
+	json_t *slot;
+
+	fputs("  now holds    ", stdout);
+	if (!json_object_size(json_object_get(now, "inputs")))
+		printf("%lld event%s", number(now, "events"),
+		       number(now, "events") == 1 ? "" : "s");
+	json_object_foreach(json_object_get(now, "inputs"), name, slot)
+	{
+		if (json_is_object(slot))
+			printf("%s%s: event %lld%s", separator, name, number(slot, "seq"),
+			       json_is_true(json_object_get(slot, "new")) ? " (new)" : "");
+		else
+			printf("%s%s: nothing", separator, name);
+		separator = ", ";
+	}
+	putchar('\n');
+}
+
 static void print_target(json_t *d, const char *arrow)
 {
 	json_t *key;
@@ -287,6 +309,8 @@ void print_explained(json_t *rule)
 		printf("  group        %s\n", text(rule, "group"));
 	if (json_is_object(holds)) {
 		print_holds(holds);
+		if (given(rule, "now"))
+			print_now(json_object_get(rule, "now"));
 		print_targets(json_object_get(rule, "do"));
 	}
 	if (json_is_true(json_object_get(rule, "fires")))

@@ -18,6 +18,7 @@
 struct wanted { /* the event to explain */
 	struct event *ev;
 	bool refused;
+	struct client_connection *history; /* NULL: it was given */
 };
 
 /* A file may have a number for its name; then it is written ./12. */
@@ -47,29 +48,40 @@ static void take_original(json_t *line, void *arg)
 	event_unref(parsed);
 }
 
-static int ask(const struct options *o, const char *verb, int64_t seq, client_line_fn *line,
+static int ask(struct client_connection *c, const char *verb, int64_t seq, client_line_fn *line,
 	       void *arg)
 {
-	int status;
-	struct client_connection *c = client_open(o, &status);
-
-	if (!c)
-		return status;
-	status = client_ask(c, json_pack("{ss sI}", "verb", verb, "seq", (json_int_t)seq), line,
-			    arg, NULL);
-	client_close(c);
-	return status;
+	return client_ask(c, json_pack("{ss sI}", "verb", verb, "seq", (json_int_t)seq), line, arg,
+			  NULL);
 }
 
-static int recall(const struct options *o, int64_t seq, struct wanted *w)
+static int recall(struct wanted *w, int64_t seq)
 {
-	int status = ask(o, "original", seq, take_original, w);
+	int status = ask(w->history, "original", seq, take_original, w);
 
 	if (status == EX_OK && !w->ev) {
 		fprintf(stderr, "pointsman: event %lld cannot be read back\n", (long long)seq);
 		status = EX_SOFTWARE;
 	}
 	return status;
+}
+
+static void take_cell(json_t *line, void *arg)
+{
+	json_object_set(arg, "now", line);
+}
+
+/* What a rule that would gather the event holds by now. */
+static void add_now(const struct wanted *w, json_t *rule)
+{
+	json_t *group = json_object_get(rule, "group");
+
+	if (!w->history || !json_is_object(json_object_get(rule, "holds")))
+		return;
+	client_ask(w->history,
+		   json_pack("{ss sO sO}", "verb", "cell", "rule", json_object_get(rule, "rule"),
+			     "group", group),
+		   take_cell, rule, NULL);
 }
 
 /* As though it were accepted now. */
@@ -117,9 +129,10 @@ static void print_masked(json_t *line)
 	free(dumped);
 }
 
-static void print_event_of(const struct options *o, const struct wanted *w, bool recalled)
+static void print_event_of(const struct options *o, const struct wanted *w)
 {
 	const struct event *ev = w->ev;
+	bool recalled = w->history != NULL;
 	struct buf head = {0};
 
 	if (o->json) {
@@ -155,13 +168,14 @@ static bool chosen(const struct options *o, json_t *rule, size_t *foreign)
 	return false;
 }
 
-static void print_rules(const struct options *o, const struct explaining *x)
+static void print_rules(const struct options *o, const struct wanted *w, const struct explaining *x)
 {
 	size_t foreign = 0;
 	json_t *rule;
 
 	for (size_t i = 0; (rule = explaining_rule(x, i)); i++) {
 		if (chosen(o, rule, &foreign)) {
+			add_now(w, rule);
 			if (o->json)
 				print_masked(rule);
 			else
@@ -191,16 +205,15 @@ static bool rule_is_known(const struct options *o, const struct config *c)
 	return false;
 }
 
-static int explain(const struct options *o, const struct config *c, const struct wanted *w,
-		   bool recalled)
+static int explain(const struct options *o, const struct config *c, const struct wanted *w)
 {
 	struct loader *loader = loader_new(options_plugins(c));
 	struct err err = {{0}};
 	struct explaining *x = explaining_new(c, loader, w->ev, &err);
 
 	if (x) {
-		print_event_of(o, w, recalled);
-		print_rules(o, x);
+		print_event_of(o, w);
+		print_rules(o, w, x);
 	} else {
 		fprintf(stderr, "pointsman: %s\n", err.text);
 	}
@@ -261,33 +274,56 @@ static void print_then(json_t *line, void *arg)
 	json_decref(then);
 }
 
-static int explain_now(const struct options *o, bool recalled, int64_t seq)
+static int explain_known(const struct options *o, const struct config *c, int64_t seq)
+{
+	struct wanted w = {0};
+	int status;
+
+	if (!rule_is_known(o, c))
+		return EX_USAGE;
+	if (seq)
+		w.history = client_open(o, &status);
+	if (seq && !w.history)
+		return status;
+	status = seq ? recall(&w, seq) : take_given(o, o->words[0], &w);
+	if (status == EX_OK)
+		status = explain(o, c, &w);
+	if (w.history)
+		client_close(w.history);
+	event_unref(w.ev);
+	return status;
+}
+
+static int explain_now(const struct options *o, int64_t seq)
 {
 	struct config *c = options_config(o, true);
-	struct wanted w = {0};
-	int status = EX_CONFIG;
+	int status = c ? explain_known(o, c, seq) : EX_CONFIG;
 
-	if (c && !rule_is_known(o, c))
-		status = EX_USAGE;
-	else if (c)
-		status = recalled ? recall(o, seq, &w) : take_given(o, o->words[0], &w);
-	if (w.ev && status == EX_OK)
-		status = explain(o, c, &w, recalled);
-	event_unref(w.ev);
 	config_free(c);
+	return status;
+}
+
+static int explain_then(const struct options *o, int64_t seq)
+{
+	int status;
+	struct client_connection *c = client_open(o, &status);
+
+	if (!c)
+		return status;
+	status = ask(c, "event", seq, print_then, (void *)(uintptr_t)o);
+	client_close(c);
 	return status;
 }
 
 int verb_explain(const struct options *o)
 {
 	int64_t seq = 0;
-	bool recalled = o->nwords && is_number(o->words[0], &seq);
 
-	if (o->nwords != 1 || (o->then && !recalled)) {
+	if (o->nwords == 1 && !is_number(o->words[0], &seq))
+		seq = 0;
+	if (o->nwords != 1 || (o->then && !seq)) {
 		fputs("pointsman: explain EVENT.json|-|NUMBER; --then takes a NUMBER\n", stderr);
 		return EX_USAGE;
 	}
-	if (o->then)
-		return ask(o, "event", seq, print_then, (void *)(uintptr_t)o);
-	return explain_now(o, recalled, seq);
+	return o->then ? explain_then(o, seq) : explain_now(o, seq);
 }

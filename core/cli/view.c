@@ -137,6 +137,31 @@ void view_rules(const struct plan *p, struct buf *out)
 					    (json_int_t)count.mismatches));
 }
 
+static json_t *slots_json(const struct cell *c, const struct names *names)
+{
+	json_t *slots = json_object();
+
+	for (size_t i = 0; i < c->nslots; i++) {
+		const struct cell_slot *s = &c->slots[i];
+
+		json_object_set_new(slots, names_text(names, s->input),
+				    s->seq ? json_pack("{sI so sb}", "seq", (json_int_t)s->seq,
+						       "at", jsonline_time(s->at), "new",
+						       (int)s->fresh)
+					   : json_null());
+	}
+	return slots;
+}
+
+void view_cell(const struct cell *c, const struct names *names, struct buf *out)
+{
+	static const struct cell nothing;
+
+	c = c ? c : &nothing;
+	jsonline_add(out, json_pack("{so sI sb}", "inputs", slots_json(c, names), "events",
+				    (json_int_t)c->n, "open", (int)c->open));
+}
+
 struct page {
 	struct journal *journal;
 	const struct names *names;

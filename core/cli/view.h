@@ -7,6 +7,7 @@
 #ifndef POINTSMAN_CLI_VIEW_H
 #define POINTSMAN_CLI_VIEW_H
 
+#include "journal/cell.h"
 #include "journal/journal.h"
 #include "journal/names.h"
 #include "route/router.h"
@@ -21,6 +22,9 @@ struct view_query {
 
 /* One line a rule: rule matched mismatches. */
 void view_rules(const struct plan *p, struct buf *out);
+/* What a rule holds for a group (`c` may be NULL), one object: inputs (by name: seq at new;
+ * null: empty), events, open. */
+void view_cell(const struct cell *c, const struct names *names, struct buf *out);
 /* One line an event: seq at type subject source id instance, and its deliveries by state.
  * *next is the `before` of the next page, 0 at the end. */
 bool view_events(struct journal *j, const struct names *names, const struct view_query *q,
