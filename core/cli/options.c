@@ -10,6 +10,9 @@
 
 enum long_only {
 	OPT_LOG_FORMAT = 256,
+	OPT_WHERE,
+	OPT_COUNT,
+	OPT_TIME,
 	OPT_RESOLVE,
 	OPT_ACKNOWLEDGE,
 	OPT_UNROUTED,
@@ -36,6 +39,9 @@ static const struct option long_options[] = {
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{"log-format", required_argument, NULL, OPT_LOG_FORMAT},
+	{"where", no_argument, NULL, OPT_WHERE},
+	{"count", no_argument, NULL, OPT_COUNT},
+	{"time", no_argument, NULL, OPT_TIME},
 	{"resolve", no_argument, NULL, OPT_RESOLVE},
 	{"acknowledge", no_argument, NULL, OPT_ACKNOWLEDGE},
 	{"unrouted", no_argument, NULL, OPT_UNROUTED},
@@ -86,6 +92,9 @@ static bool take(int option, struct options *o)
 	case 'q': o->quiet = true; return true;
 	case 'h': o->help = true; return true;
 	case OPT_LOG_FORMAT: return log_format(optarg, o);
+	case OPT_WHERE: o->where = true; return true;
+	case OPT_COUNT: o->count = true; return true;
+	case OPT_TIME: o->time = true; return true;
 	case OPT_RESOLVE: o->resolve = true; return true;
 	case OPT_ACKNOWLEDGE: o->acknowledge = true; return true;
 	case OPT_UNROUTED: o->unrouted = true; return true;

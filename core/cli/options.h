@@ -16,6 +16,7 @@ struct options {
 	const char **words; /* what is no option */
 	size_t nwords;
 	bool json, verbose, quiet, log_json;
+	bool where, count, time; /* match */
 	bool resolve, acknowledge, unrouted, refused, force, all, help;
 	const char *type, *source, *subject, *id, *instance, *target, *why;
 	const char *rule;  /* explain */

@@ -98,11 +98,10 @@ static int by_path(const void *a, const void *b)
 	return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* A path of `n` steps; they are shared. */
-static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
+static char *quoted_text(struct arena *a, const struct path_step *steps, size_t n)
 {
-	struct path p = {.steps = steps, .n = n};
 	struct buf text = {0};
+	char *copy;
 
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -112,8 +111,31 @@ static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
 		else
 			buf_json_string(&text, steps[i].name, steps[i].len);
 	}
-	p.text = arena_text(a, buf_text(&text), text.len);
+	copy = arena_text(a, text.data, text.len);
 	buf_free(&text);
+	return copy;
+}
+
+/* A path of `n` steps; they are shared. */
+static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
+{
+	struct path p = {.steps = steps, .n = n};
+	size_t len = 0;
+	char *to;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!path_name_bare(steps[i].name, steps[i].len)) {
+			p.text = quoted_text(a, steps, n);
+			return p;
+		}
+		len += steps[i].len + 1;
+	}
+	p.text = to = arena_take(a, len);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(to, steps[i].name, steps[i].len);
+		to += steps[i].len;
+		*to++ = i + 1 < n ? '.' : '\0';
+	}
 	return p;
 }
 
