@@ -181,6 +181,11 @@ uint32_t draft_signal(struct matcher_draft *d, uint32_t home, const struct asked
 	return new_signal(d, home, hash, keep_asked(d, asked));
 }
 
+uint32_t draft_own_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked)
+{
+	return new_signal(d, home, 0, asked ? keep_asked(d, asked) : NULL);
+}
+
 /* Where a part of a tree stands: in which scope, and where its paths begin. */
 struct around {
 	uint32_t scope;
@@ -291,7 +296,7 @@ static void put_any(struct matcher_draft *d, const struct expr *e, struct around
 
 	inside.scope = scope_of(d, inside.base);
 	put(d, e->parts[0], inside);
-	signal = new_signal(d, in.scope, 0, NULL);
+	signal = draft_own_signal(d, in.scope, NULL);
 	cut_condition(d, from, inside.scope, signal);
 	put_signal(d, signal);
 }

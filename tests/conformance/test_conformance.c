@@ -1,9 +1,10 @@
 /* Does a pattern say of an event what EventBridge's own engine says?  See README.md. */
 #include "base/mem.h"
+#include "rules/judge.h"
+#include "rules/matcher.h"
+#include "rules/pattern.h"
 #include "json/check.h"
 #include "json/unique.h"
-#include "rules/judge.h"
-#include "rules/pattern.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,8 +71,25 @@ static bool judge_matches(const struct expr *tree, const struct event *ev)
 	return result;
 }
 
+static bool matcher_matches(const struct expr *tree, const struct event *ev)
+{
+	struct matcher_draft *draft = matcher_draft();
+	struct matching m = {0};
+	struct matcher *matcher;
+	bool result;
+
+	matcher_add(draft, tree);
+	matcher = matcher_compile(draft);
+	matcher_match(matcher, ev, &m);
+	result = m.nhits == 1;
+	matching_free(&m);
+	matcher_free(matcher);
+	return result;
+}
+
 static const struct engine engines[] = {
 	{"judge", judge_matches},
+	{"matcher", matcher_matches},
 };
 
 static bool take_event(const char *text, struct buf *out)
@@ -167,6 +185,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(every_case_has_the_expected_answer, (void *)&engines[0]),
+		cmocka_unit_test_prestate(every_case_has_the_expected_answer, (void *)&engines[1]),
 	};
 
 	cases_file = argc > 1 ? argv[1] : "";
