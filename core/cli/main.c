@@ -20,6 +20,8 @@ static const struct {
 	 "which patterns, one a line, match which events, one a line; - is standard input; "
 	 "--where: "
 	 "expressions instead of patterns"},
+	{"init", verb_init, "--from-eventbridge RULE.json",
+	 "print a rule of EventBridge as a [rule] section; - is standard input"},
 	{"test", verb_test, "[NAME..]", "run the [test NAME] sections of the configuration"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},

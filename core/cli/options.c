@@ -30,6 +30,7 @@ enum long_only {
 	OPT_RULE,
 	OPT_THEN,
 	OPT_SCHEMA,
+	OPT_FROM_EVENTBRIDGE,
 };
 
 static const struct option long_options[] = {
@@ -59,6 +60,7 @@ static const struct option long_options[] = {
 	{"rule", required_argument, NULL, OPT_RULE},
 	{"then", no_argument, NULL, OPT_THEN},
 	{"schema", no_argument, NULL, OPT_SCHEMA},
+	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
 	{0},
 };
 
@@ -112,6 +114,7 @@ static bool take(int option, struct options *o)
 	case OPT_RULE: o->rule = optarg; return true;
 	case OPT_THEN: o->then = true; return true;
 	case OPT_SCHEMA: o->schema = true; return true;
+	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
 	default: return false; /* getopt has said it */
 	}
 }

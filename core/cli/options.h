@@ -18,7 +18,7 @@ struct options {
 	bool json, verbose, quiet, log_json;
 	bool where, count, time; /* match */
 	bool resolve, acknowledge, unrouted, refused, force, all, help;
-	const char *type, *source, *subject, *id, *instance, *target, *why;
+	const char *type, *source, *subject, *id, *instance, *target, *why, *from_eventbridge;
 	const char *rule;  /* explain */
 	bool then, schema; /* explain, types */
 	long limit;        /* 0: the verb's own */

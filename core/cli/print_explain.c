@@ -78,7 +78,7 @@ static void print_seen(json_t *c)
 		return;
 	}
 	if (!given(c, "value")) {
-		fputs(is(c, "verdict", "absent") ? "   absent" : "   nothing in it", stdout);
+		fputs(is(c, "verdict", "fail") ? "   nothing in it" : "   absent", stdout);
 		return;
 	}
 	fputs("   was ", stdout);
@@ -92,15 +92,27 @@ static void print_seen(json_t *c)
 	}
 }
 
+/* On one line: a pattern from a file has several. */
+static void print_joined(const char *words)
+{
+	for (; *words; words++) {
+		if (*words == '\n' || *words == '\r' || *words == '\t')
+			putchar(' ');
+		else
+			putchar(*words);
+	}
+}
+
 static void print_condition(json_t *c, const char *indent)
 {
 	bool pass = is(c, "verdict", "pass"), named = is(c, "kind", "on") || is(c, "kind", "from");
 
-	printf("%s%s %-8s%s", indent,
+	printf("%s%s %-8s", indent,
 	       pass                          ? "PASS"
 	       : is(c, "verdict", "unasked") ? "----"
 					     : "FAIL",
-	       text(c, "kind"), text(c, "text"));
+	       text(c, "kind"));
+	print_joined(text(c, "text"));
 	if (is(c, "kind", "changed"))
 		print_change(c);
 	else if (!named || !pass)

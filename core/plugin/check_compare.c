@@ -1,4 +1,4 @@
-/* Tests of `where` that can never be true: by the types of the fields they are about, or
+/* Tests that can never be true: by the types of the fields they are about, or
  * together with others. */
 #include "base/mem.h"
 #include "plugin/survey.h"
@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct comparing {
-	const struct asking *asking;
+	const struct testing *testing;
 	const struct feed *feed;
 };
 
@@ -26,8 +26,10 @@ static void tell(const struct comparing *c, const struct standing *s, const char
 /* An error if the rule can never match, else a warning. */
 static void tell(const struct comparing *c, const struct standing *s, const char *fmt, ...)
 {
-	const struct selector_config *select = c->asking->select;
-	struct place at = config_place(select->where_key, select->where, s->e->at);
+	const struct testing *t = c->testing;
+	struct report *report = t->asking->s->report;
+	struct place at = testing_place(t, s->e->at);
+	int len = (int)(s->e->end - s->e->at);
 	va_list ap;
 	char *why;
 
@@ -35,11 +37,11 @@ static void tell(const struct comparing *c, const struct standing *s, const char
 	why = mem_vformat(fmt, ap);
 	va_end(ap);
 	if (s->needed)
-		report_error(c->asking->s->report, at, "where: `%.*s` can never be true: %s",
-			     (int)(s->e->end - s->e->at), select->where + s->e->at, why);
+		report_error(report, at, "%s: `%.*s` can never be true: %s", t->key, len,
+			     t->text + s->e->at, why);
 	else
-		report_warning(c->asking->s->report, at, "where: `%.*s` can never be true: %s",
-			       (int)(s->e->end - s->e->at), select->where + s->e->at, why);
+		report_warning(report, at, "%s: `%.*s` can never be true: %s", t->key, len,
+			       t->text + s->e->at, why);
 	free(why);
 }
 
@@ -136,22 +138,19 @@ static void check_time(const struct comparing *c, const struct standing *s)
 	if (s->e->op == EXPR_EQ || s->e->op == EXPR_STARTS)
 		tell(c, s, "a time is like 2026-11-24T01:02:03Z");
 	else if (is_order(s->e->op))
-		report_warning(c->asking->s->report,
-			       config_place(c->asking->select->where_key, c->asking->select->where,
-					    s->e->at),
-			       "where: `time` is compared with what is no beginning of a time, "
-			       "like 2026-11-24T01:02:03Z");
+		report_warning(c->testing->asking->s->report, testing_place(c->testing, s->e->at),
+			       "%s: `time` is compared with what is no beginning of a time, like "
+			       "2026-11-24T01:02:03Z",
+			       c->testing->key);
 }
 
 /* `!=` and `not ..` are the plain form turned round. */
 static void check_turned(const struct comparing *c, const struct standing *s)
 {
-	report_warning(
-		c->asking->s->report,
-		config_place(c->asking->select->where_key, c->asking->select->where, s->e->at),
-		"where: `%.*s` is always true where `%s` is there: it is %s",
-		(int)(s->e->end - s->e->at), c->asking->select->where + s->e->at, s->path.text,
-		type_name(s->type));
+	report_warning(c->testing->asking->s->report, testing_place(c->testing, s->e->at),
+		       "%s: `%.*s` is always true where `%s` is there: it is %s", c->testing->key,
+		       (int)(s->e->end - s->e->at), c->testing->text + s->e->at, s->path.text,
+		       type_name(s->type));
 }
 
 static bool never_by_type(const struct comparing *c, const struct standing *s,
@@ -344,7 +343,7 @@ static void check_together(const struct comparing *c, struct map *fields, const 
 	known = type_in(c, prefix, &e->path) != FIELD_ANY;
 	s.needed = needed && known;
 	tell(c, &s, "it stands with `%.*s`%s", (int)(other->end - other->at),
-	     c->asking->select->where + other->at, known ? "" : ", unless the field is an array");
+	     c->testing->text + other->at, known ? "" : ", unless the field is an array");
 	l->n = 0; /* once is enough */
 	l->values_of = l->low = l->high = NULL;
 }
@@ -392,9 +391,10 @@ static void walk(const struct comparing *c, const struct expr *e, const struct p
 		walk(c, e->parts[i], prefix, needed, e->kind == EXPR_AND);
 }
 
-void check_compare(const struct asking *a, const struct feed *feed, const struct expr *where)
+void check_compare(const struct testing *t, const struct feed *feed)
 {
-	const struct comparing c = {a, feed};
+	const struct comparing c = {t, feed};
 
-	walk(&c, where, NULL, true, false);
+	if (t->e)
+		walk(&c, t->e, NULL, true, false);
 }

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "plugin/survey.h"
+#include "rules/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct shape { /* a rule or input as its conditions see it */
 	const struct expr **tests; /* joined by `and` */
 	uint64_t *hashes;          /* of each */
 	size_t n, cap;
-	bool broken; /* `where` does not parse, which is told */
+	bool broken; /* one does not parse, which is told */
 };
 
 struct bucket {
@@ -147,20 +148,27 @@ static uintptr_t counted(const struct shapes *all, uint64_t hash)
 	return (uintptr_t)map_get(&all->counts, name);
 }
 
+static void add_parsed(struct shape *s, const struct expr *e)
+{
+	s->broken = s->broken || !e;
+	if (e)
+		add_tests(s, e);
+}
+
 static void add_shape(struct shapes *all, const struct rule_config *rule,
 		      const struct selector_config *select)
 {
 	struct shape *s = &all->list[all->n++];
-	struct expr *where;
+	const struct setting *pattern = select->pattern;
+	enum pattern_root root = select->pattern_data ? PATTERN_DATA : PATTERN_EVENT;
 	size_t at;
 
 	*s = (struct shape){.rule = rule, .select = select};
-	if (!select->where)
-		return;
-	where = expr_parse(&all->trees, select->where, &at, NULL);
-	s->broken = !where;
-	if (where)
-		add_tests(s, where);
+	if (select->where)
+		add_parsed(s, expr_parse(&all->trees, select->where, &at, NULL));
+	if (pattern)
+		add_parsed(s, pattern_parse(&all->trees, root, pattern->value,
+					    strlen(pattern->value), &at, NULL));
 	count(all, s);
 }
 

@@ -52,6 +52,14 @@ struct asking { /* a rule or input */
 	struct place at;
 };
 
+struct testing { /* its `where` or its `pattern` */
+	const struct asking *asking;
+	const char *key;      /* "where", "pattern" */
+	const struct expr *e; /* NULL: there is none, or it does not parse */
+	const char *text;     /* what `e` was parsed from */
+};
+struct place testing_place(const struct testing *t, size_t at);
+
 /* rows.c */
 const struct pm_type *survey_own(size_t *n); /* the router's own types */
 void survey_rows(struct survey *s);
@@ -70,8 +78,8 @@ struct feed feed_join(const struct survey *s, char *const *inputs);
 
 /* check_rules.c: fills in the feeds */
 void check_rules(struct survey *s);
-/* check_compare.c: tests of `where` that can never be true */
-void check_compare(const struct asking *a, const struct feed *feed, const struct expr *where);
+/* check_compare.c: tests that can never be true */
+void check_compare(const struct testing *t, const struct feed *feed);
 /* check_shadow.c: rules that other rules leave nothing to do */
 void check_shadow(const struct survey *s);
 /* check_targets.c */

@@ -254,6 +254,16 @@ static void a_test_against_the_type_of_its_field_is_found(void **state)
 		  "text\n");
 }
 
+static void a_pattern_against_the_type_of_its_field_is_found_too(void **state)
+{
+	(void)state;
+	also_says(
+		"[rule a]\non = job.done\npattern = {\"job\": [\"x\"], \"seconds\": [\"5\"]}\n"
+		"pattern-at = data\ndo = out\n",
+		"f.ini:12:26: pattern: `\"seconds\": [\"5\"]` can never be true: `data.seconds` is "
+		"a number\n");
+}
+
 static void what_types_leave_open_is_not_found(void **state)
 {
 	(void)state;
@@ -332,6 +342,15 @@ static void a_rule_that_adds_no_delivery_is_a_warning(void **state)
 		 "[rule b]\non = item.added\nwhere = data.new.x == 1\ndo = one\n",
 		 "f.ini:11:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
 		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\non = web.*, item.*\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\n"
+		 "from = src\ndo = one\n"
+		 "[rule b]\non = item.added\nfrom = src\npattern-at = data\n"
+		 "pattern = {\"new\": {\"y\": [2], \"x\": [1]}}\ndo = one\n",
+		 "f.ini:12:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\nfrom = src\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\ndo = one\n"
+		 "[rule b]\non = item.added\nfrom = src\ndo = one\n",
+		 ""},
 		{"[rule a]\nfrom = src\ndo = one, two\n"
 		 "[rule b]\non = item.*, web.x\nfrom = src\ndo = two\n",
 		 "f.ini:10:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
@@ -377,6 +396,30 @@ static void an_else_that_is_never_asked_is_a_warning(void **state)
 		  "[rule c]\non = item.added\nwhere = data.new.x == 2\nelse = yes\ndo = out\n",
 		  "f.ini:15:1: warning: rule b: is never asked: rule a (f.ini:10) matches whatever "
 		  "it could, and `else` waits for what no other rule matches\n");
+}
+
+static void the_fields_of_a_pattern_are_looked_for_too(void **state)
+{
+	(void)state;
+	also_says(
+		"[rule a]\non = repo.push\npattern = {\"data\": {\"ref\": [\"x\"],\n"
+		"  \"aftr\": [{\"prefix\": \"y\"}]}}\ndo = out\n"
+		"[rule b]\non = repo.push\npattern = {\"ref\": [\"x\"], \"detail\": [1]}\n"
+		"pattern-at = data\ndo = out\n"
+		"[rule c]\non = item.added, repo.push\n"
+		"pattern = {\"new\": {\"x\": [1]}, \"ref\": [\"2\"]}\npattern-at = data\ndo = out\n"
+		"[rule d]\non = repo.push\npattern = {\"detail\":\n  {\"a\": [1]}}\ndo = out\n"
+		"[rule e]\non = repo.push\npattern = {\"type\": [\"x ;y\"]}\ndo = out\n",
+		"f.ini:13:3: pattern: no event of rule a can have `data.aftr`; did you mean "
+		"`data.after`?\n"
+		"f.ini:17:26: pattern: no event of rule b can have `data.detail`\n"
+		"f.ini:22:11: pattern: no single event type of rule c has all the fields it asks "
+		"for\n"
+		"f.ini:27:12: pattern: \"detail\" is a field of EventBridge's envelope, and a "
+		"pattern looks at type, source, subject, time, id and data; if your events carry "
+		"that envelope in their data, write pattern-at = data\n"
+		"f.ini:32:23: pattern: no JSON: the text ends inside a string (` ;` starts a "
+		"comment; a semicolon is `\\;`)\n");
 }
 
 static void an_expression_that_does_not_parse_has_an_exact_place(void **state)
@@ -602,11 +645,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_path_no_event_can_have_is_an_error),
 		cmocka_unit_test(a_name_misspelt_inside_any_is_an_error),
 		cmocka_unit_test(a_test_against_the_type_of_its_field_is_found),
+		cmocka_unit_test(a_pattern_against_the_type_of_its_field_is_found_too),
 		cmocka_unit_test(what_types_leave_open_is_not_found),
 		cmocka_unit_test(tests_that_exclude_each_other_are_found),
 		cmocka_unit_test(a_time_that_is_none_is_found),
 		cmocka_unit_test(a_rule_that_adds_no_delivery_is_a_warning),
 		cmocka_unit_test(an_else_that_is_never_asked_is_a_warning),
+		cmocka_unit_test(the_fields_of_a_pattern_are_looked_for_too),
 		cmocka_unit_test(an_expression_that_does_not_parse_has_an_exact_place),
 		cmocka_unit_test(a_template_with_a_path_no_event_has_is_an_error),
 		cmocka_unit_test(where_narrows_what_a_template_may_see),

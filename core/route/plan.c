@@ -33,6 +33,8 @@ static uint64_t hash_selector(const struct config *c, const struct selector_conf
 {
 	uint64_t hash = hash_text(s->changed, hash_text(s->where, 1));
 
+	if (s->pattern)
+		hash = hash_text(s->pattern->value, hash ^ (s->pattern_data ? 2 : 1));
 	for (char *const *on = s->on; on && *on; on++)
 		hash = hash_text(*on, hash);
 	hash = hash64("", 0, hash);
@@ -127,6 +129,8 @@ static void add_selector(struct plan *p, struct selector *list, size_t rule, siz
 	list[p->nselectors] = (struct selector){.on = (const char *const *)s->on,
 						.from = (const char *const *)s->from,
 						.where = s->where,
+						.pattern = s->pattern ? s->pattern->value : NULL,
+						.pattern_data = s->pattern_data,
 						.changed = s->changed};
 	p->selectors[p->nselectors++] = (struct plan_selector){(uint32_t)rule, (uint32_t)slot};
 }

@@ -74,8 +74,8 @@ struct outcome {
 	 * and in it "taken":[targets another rule had already], "spared":[targets the event is
 	 * about]; and of rules that fit by type and instance but failed later:
 	 *   {"rule":"x","failed":["where",0,"absent"]}
-	 * the condition (a leaf of `where` by its number, or ["changed"]) and, if that is why,
-	 * "absent" or "type".  The latter are left out when there are over PLAN_EXPLAINED
+	 * the condition (a leaf of `where` or a test of the `pattern`, ["pattern",0], by its
+	 * number, or ["changed"]) and, if that is why, "absent" or "type".  The latter are left out when there are over PLAN_EXPLAINED
 	 * conditions to tell of. */
 	struct buf decided;
 };

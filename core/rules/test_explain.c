@@ -152,6 +152,20 @@ static void the_right_side_is_told_too(void **state)
 	where_says("data.a == data.b", "{\"a\":1}", "NO\ndata.a == data.b: absent, saw 1\n");
 }
 
+static void a_pattern_tells_what_it_met_like_where(void **state)
+{
+	const struct selector s = {.where = "data.n > 1",
+				   .pattern =
+					   "{\"t\": [\"x\", \"y\"], \"m\": [{\"exists\": false}]}",
+				   .pattern_data = true};
+
+	(void)state;
+	explains(&s, "{\"n\":2,\"t\":[\"a\",\"y\"]}",
+		 "YES\ndata.n > 1: pass, saw 2\n"
+		 "\"m\": [{\"exists\": false}]: pass\n"
+		 "\"t\": [\"x\", \"y\"]: pass, saw \"y\", element 1\n");
+}
+
 static void changed_tells_both_values(void **state)
 {
 	const struct selector s = {.from = LIST("src"), .changed = "data.new.p"};
@@ -182,6 +196,7 @@ int main(void)
 		cmocka_unit_test(the_element_that_decided_is_named),
 		cmocka_unit_test(any_names_its_element),
 		cmocka_unit_test(the_right_side_is_told_too),
+		cmocka_unit_test(a_pattern_tells_what_it_met_like_where),
 		cmocka_unit_test(changed_tells_both_values),
 		cmocka_unit_test(an_event_of_another_type_or_instance_is_told_so),
 	};
