@@ -344,8 +344,8 @@ static void a_rule_that_adds_no_delivery_is_a_warning(void **state)
 		 "whatever it does, and has all its targets\n"},
 		{"[rule a]\non = web.*, item.*\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\n"
 		 "from = src\ndo = one\n"
-		 "[rule b]\non = item.added\nfrom = src\npattern-at = data\n"
-		 "pattern = {\"new\": {\"y\": [2], \"x\": [1]}}\ndo = one\n",
+		 "[rule b]\non = item.added\nfrom = src\n"
+		 "pattern = {\"subject\": [\"s\"], \"data\": {\"new\": {\"x\": [1]}}}\ndo = one\n",
 		 "f.ini:12:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
 		 "whatever it does, and has all its targets\n"},
 		{"[rule a]\nfrom = src\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\ndo = one\n"
