@@ -12,7 +12,8 @@ static const struct {
 } verbs[] = {
 	{"run", verb_run, "", "check the configuration and run"},
 	{"check", verb_check, "[--resolve]", "report all mistakes of the configuration"},
-	{"explain", verb_explain, "[--rule NAME] [--then] EVENT.json|-|NUMBER",
+	{"explain", verb_explain,
+	 "[--rule NAME] [--type T --instance I ..] EVENT.json|- | [--rule NAME] [--then] NUMBER",
 	 "what each condition of each rule met, and what would be delivered; --then: as it was "
 	 "decided then"},
 	{"types", verb_types, "[--schema] [TYPE..]", "the types of events there may be"},

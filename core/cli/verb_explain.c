@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#define NO_NUMBER 1 /* routing wants one of what is not in the journal */
+
 struct wanted { /* the event to explain */
 	struct event *ev;
 	bool refused;
@@ -91,7 +93,7 @@ static struct event *accepted_now(const struct event *parsed, const char *instan
 
 	if (instance)
 		ev.instance = instance;
-	ev.seq = ev.seq ? ev.seq : 1;
+	ev.seq = NO_NUMBER;
 	ev.at = world_real()->wall(world_real());
 	return event_create(&ev);
 }
@@ -131,10 +133,13 @@ static void print_masked(json_t *line)
 
 static void print_event_of(const struct options *o, const struct wanted *w)
 {
-	const struct event *ev = w->ev;
+	struct event shown = *w->ev;
+	const struct event *ev = &shown;
 	bool recalled = w->history != NULL;
 	struct buf head = {0};
 
+	if (!recalled)
+		shown.seq = 0;
 	if (o->json) {
 		buf_text_add(&head, "{\"event\":");
 		event_json(ev, &head);
