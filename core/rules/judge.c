@@ -118,7 +118,7 @@ static struct json_value first(struct trial *t, const struct path *path)
 	if (!t->element)
 		return event_find(t->ev, EVENT_ITSELF, path, &t->m->find_left);
 	return t->element->text ? json_find(t->element->text, t->element->len, path, 0)
-				: (struct json_value){KIND_ABSENT};
+				: (struct json_value){.kind = KIND_ABSENT};
 }
 
 static bool there(struct trial *t, const struct path *path)
