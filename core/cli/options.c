@@ -27,6 +27,9 @@ enum long_only {
 	OPT_TARGET,
 	OPT_WHY,
 	OPT_LIMIT,
+	OPT_RULE,
+	OPT_THEN,
+	OPT_SCHEMA,
 	OPT_FROM_EVENTBRIDGE,
 };
 
@@ -54,6 +57,9 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPT_TARGET},
 	{"why", required_argument, NULL, OPT_WHY},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"rule", required_argument, NULL, OPT_RULE},
+	{"then", no_argument, NULL, OPT_THEN},
+	{"schema", no_argument, NULL, OPT_SCHEMA},
 	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
 	{0},
 };
@@ -105,6 +111,9 @@ static bool take(int option, struct options *o)
 	case OPT_TARGET: o->target = optarg; return true;
 	case OPT_WHY: o->why = optarg; return true;
 	case OPT_LIMIT: return limit(optarg, o);
+	case OPT_RULE: o->rule = optarg; return true;
+	case OPT_THEN: o->then = true; return true;
+	case OPT_SCHEMA: o->schema = true; return true;
 	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
 	default: return false; /* getopt has said it */
 	}

@@ -19,7 +19,9 @@ struct options {
 	bool where, count, time; /* match */
 	bool resolve, acknowledge, unrouted, refused, force, all, help;
 	const char *type, *source, *subject, *id, *instance, *target, *why, *from_eventbridge;
-	long limit; /* 0: the verb's own */
+	const char *rule;  /* explain */
+	bool then, schema; /* explain, types */
+	long limit;        /* 0: the verb's own */
 };
 
 /* False after saying on standard error what is wrong. */

@@ -104,6 +104,9 @@ bool router_load(struct router_state *s, const struct plan *p, const char *key, 
 /* The text to store under `key`; false if there is no such cell. */
 bool router_cell(const struct router_state *s, const char *key, struct buf *out);
 
+/* What the rule of that number holds for the group; NULL: nothing. */
+const struct cell *router_peek(const struct router_state *s, uint32_t rule, const char *group);
+
 /* The events that open windows, counts and slots still refer to, ascending; the caller
  * frees. */
 uint64_t *router_held(const struct router_state *s, size_t *n);
