@@ -14,6 +14,7 @@ enum long_only {
 	OPT_COUNT,
 	OPT_TIME,
 	OPT_RESOLVE,
+	OPT_COST,
 	OPT_ACKNOWLEDGE,
 	OPT_UNROUTED,
 	OPT_REFUSED,
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
 	{"count", no_argument, NULL, OPT_COUNT},
 	{"time", no_argument, NULL, OPT_TIME},
 	{"resolve", no_argument, NULL, OPT_RESOLVE},
+	{"cost", no_argument, NULL, OPT_COST},
 	{"acknowledge", no_argument, NULL, OPT_ACKNOWLEDGE},
 	{"unrouted", no_argument, NULL, OPT_UNROUTED},
 	{"refused", no_argument, NULL, OPT_REFUSED},
@@ -98,6 +100,7 @@ static bool take(int option, struct options *o)
 	case OPT_COUNT: o->count = true; return true;
 	case OPT_TIME: o->time = true; return true;
 	case OPT_RESOLVE: o->resolve = true; return true;
+	case OPT_COST: o->cost = true; return true;
 	case OPT_ACKNOWLEDGE: o->acknowledge = true; return true;
 	case OPT_UNROUTED: o->unrouted = true; return true;
 	case OPT_REFUSED: o->refused = true; return true;

@@ -17,7 +17,7 @@ struct options {
 	size_t nwords;
 	bool json, verbose, quiet, log_json;
 	bool where, count, time; /* match */
-	bool resolve, acknowledge, unrouted, refused, force, all, help;
+	bool resolve, cost, acknowledge, unrouted, refused, force, all, help;
 	const char *type, *source, *subject, *id, *instance, *target, *why, *from_eventbridge;
 	const char *rule;  /* explain */
 	bool then, schema; /* explain, types */

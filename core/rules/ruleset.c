@@ -24,6 +24,7 @@ struct rule {
 	struct judge *where;    /* of both, or NULL */
 	size_t where_tests;     /* the judge's first ones; the others are the pattern's */
 	struct change *changed; /* or NULL */
+	struct expr *tree;      /* all that it asks */
 	size_t first, conditions;
 };
 
@@ -232,7 +233,8 @@ static bool compile_rule(struct rule *r, struct arena *trees, struct matcher_dra
 			return false;
 	}
 	r->conditions = 1U + r->has_from + tests_of(r) + (r->changed != NULL);
-	matcher_add(draft, whole_tree(trees, r, where));
+	r->tree = whole_tree(trees, r, where);
+	matcher_add(draft, r->tree);
 	return true;
 }
 
@@ -490,6 +492,20 @@ bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev
 		hit = see_changed(r, ev, ++seen) && hit;
 	judge_memory_free(&memory);
 	return hit;
+}
+
+void ruleset_costs(const struct ruleset *set, struct matcher_cost *costs)
+{
+	struct matcher_draft *draft = matcher_draft();
+
+	for (size_t i = 0; i < set->n; i++)
+		matcher_add(draft, set->rules[i].tree);
+	matcher_free(matcher_compile_costs(draft, costs));
+}
+
+size_t ruleset_bytes(const struct ruleset *set)
+{
+	return matcher_bytes(set->matcher);
 }
 
 uint64_t ruleset_matches(const struct ruleset *set, size_t i)

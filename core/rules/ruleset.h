@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "event/event.h"
+#include "rules/matcher.h"
 #include "rules/seen.h"
 
 #include <stdbool.h>
@@ -82,6 +83,10 @@ void match_free(struct match *m);
  * an event of another type excepted.  Counts nothing. */
 bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev,
 		     struct seen *seen);
+
+/* What matching costs: of each selector, and the memory of all together. */
+void ruleset_costs(const struct ruleset *set, struct matcher_cost *costs);
+size_t ruleset_bytes(const struct ruleset *set);
 
 /* How many events matched selector i since compilation. */
 uint64_t ruleset_matches(const struct ruleset *set, size_t i);
