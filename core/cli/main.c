@@ -19,8 +19,13 @@ static const struct {
 	 "is "
 	 "known"},
 	{"events", verb_events,
-	 "list [--unrouted --refused --type T --instance I --limit N] | show N..",
-	 "history, and one event's timeline"},
+	 "list [--unrouted --refused --type T --instance I --limit N] | show N.. | save N.. [-o "
+	 "DIR]",
+	 "history, one event's timeline, and fixtures from it"},
+	{"replay", verb_replay,
+	 "--since 24h|TIME|NUMBER [--until ..] --against FILE|DIR [--verdicts] | --to TARGET "
+	 "[--rule R] [--dry-run]",
+	 "what another configuration would change of history; or deliver it again"},
 	{"dlq", verb_dlq,
 	 "list | show ID.. | retry [--force] ID..|--target T|--all | drop [--why W] ..",
 	 "dead letters"},

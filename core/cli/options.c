@@ -24,6 +24,13 @@ enum long_only {
 	OPT_TARGET,
 	OPT_WHY,
 	OPT_LIMIT,
+	OPT_SINCE,
+	OPT_UNTIL,
+	OPT_AGAINST,
+	OPT_TO,
+	OPT_RULE,
+	OPT_VERDICTS,
+	OPT_DRY_RUN,
 };
 
 static const struct option long_options[] = {
@@ -47,6 +54,14 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPT_TARGET},
 	{"why", required_argument, NULL, OPT_WHY},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"output", required_argument, NULL, 'o'},
+	{"since", required_argument, NULL, OPT_SINCE},
+	{"until", required_argument, NULL, OPT_UNTIL},
+	{"against", required_argument, NULL, OPT_AGAINST},
+	{"to", required_argument, NULL, OPT_TO},
+	{"rule", required_argument, NULL, OPT_RULE},
+	{"verdicts", no_argument, NULL, OPT_VERDICTS},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{0},
 };
 
@@ -94,6 +109,14 @@ static bool take(int option, struct options *o)
 	case OPT_TARGET: o->target = optarg; return true;
 	case OPT_WHY: o->why = optarg; return true;
 	case OPT_LIMIT: return limit(optarg, o);
+	case 'o': o->output = optarg; return true;
+	case OPT_SINCE: o->since = optarg; return true;
+	case OPT_UNTIL: o->until = optarg; return true;
+	case OPT_AGAINST: o->against = optarg; return true;
+	case OPT_TO: o->to = optarg; return true;
+	case OPT_RULE: o->rule = optarg; return true;
+	case OPT_VERDICTS: o->verdicts = true; return true;
+	case OPT_DRY_RUN: o->dry_run = true; return true;
 	default: return false; /* getopt has said it */
 	}
 }
@@ -105,7 +128,7 @@ bool options_parse(int argc, char **argv, struct options *o)
 	*o = (struct options){0};
 	o->paths = mem_zero(((size_t)argc + 1) * sizeof *o->paths);
 	o->words = mem_zero(((size_t)argc + 1) * sizeof *o->words);
-	while ((option = getopt_long(argc, argv, "c:jvqh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:o:jvqh", long_options, NULL)) != -1) {
 		if (!take(option, o))
 			return false;
 	}

@@ -17,6 +17,8 @@ struct options {
 	size_t nwords;
 	bool json, verbose, quiet, log_json;
 	bool resolve, acknowledge, unrouted, refused, force, all, help;
+	bool verdicts, dry_run;
+	const char *since, *until, *against, *to, *rule, *output;
 	const char *type, *source, *subject, *id, *instance, *target, *why;
 	long limit; /* 0: the verb's own */
 };

@@ -5,7 +5,9 @@
  * function.  A request is one JSON object with "verb":
  *   status · events {before,limit,unrouted,refused,type,instance} · event {seq} ·
  *   dead {target,after,limit} · letter {seq,target} · retry {seq,target,force} ·
- *   drop {seq,target,why} · send {event} · acknowledge
+ *   drop {seq,target,why} · send {event} · acknowledge ·
+ *   range {first,last,since,until} · history {after,limit} · snapshot {seq,piece} ·
+ *   names {after} · again {target,rule,seqs,dry}
  * Loop thread only.
  */
 #ifndef POINTSMAN_CLI_SERVICE_H

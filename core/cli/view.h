@@ -19,7 +19,7 @@ struct view_query {
 	const char *type, *instance; /* only these; NULL: all */
 };
 
-/* One line a rule: rule matched mismatches. */
+/* One line a rule: rule shadow matched mismatches. */
 void view_rules(const struct plan *p, struct buf *out);
 /* One line an event: seq at type subject source id instance, and its deliveries by state.
  * *next is the `before` of the next page, 0 at the end. */

@@ -9,7 +9,7 @@
 static const char *const input_keys[] = {"for", "was", "on", "from", "where", "changed", NULL};
 static const char *const rule_keys[] = {
 	"for",      "was",   "enabled",  "on",     "from",    "where", "changed", "inputs", "reset",
-	"coalesce", "count", "group-by", "groups", "overlap", "else",  "do",      NULL};
+	"coalesce", "count", "group-by", "groups", "overlap", "else",  "shadow",  "do",     NULL};
 static const char *const several[] = {"for", "on", "from", "where", "inputs", "do", "given", NULL};
 
 static bool type_word(const char *p, size_t len)
@@ -219,6 +219,7 @@ void read_rule(struct config *c, const struct section *s)
 	section_check_keys(s, rule_keys, several, false);
 	section_bool(s, "enabled", &r.enabled);
 	section_bool(s, "else", &r.otherwise);
+	section_bool(s, "shadow", &r.shadow);
 	read_selector(&r.select, s);
 	r.inputs_key = section_key(s, "inputs");
 	r.inputs = section_list(s, "inputs");

@@ -58,6 +58,7 @@ struct delivery {
 	bool unknown;     /* the last attempt was sent and not answered */
 	bool told;        /* a dead letter that has been announced */
 	bool own;         /* the event is one of our own: its failure raises no further one */
+	bool replay;      /* an operator asked for it after the event had been decided on */
 	int64_t due;      /* HELD, RETRY: when next; ms since 1970 */
 	int64_t first_at; /* of the first attempt; 0: none yet.  Shifted by open breakers */
 	int64_t begun_at; /* of this attempt, holds included */

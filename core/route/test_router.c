@@ -78,9 +78,10 @@ static void configure(struct fixture *f, const char *rules)
 	plan_free(f->plan);
 	config_free(f->config);
 	f->config = config;
-	f->plan = plan_new(config, 1, &numbers, &err);
+	f->plan = plan_prepare(config, &err);
 	if (!f->plan)
 		fail_msg("%s", err.text);
+	assert_true(plan_number(f->plan, 1, &numbers));
 	buf_free(&said);
 	report_free(&report);
 	free(text);

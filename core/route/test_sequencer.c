@@ -550,7 +550,7 @@ static void rules_are_swapped_between_batches_and_kept_with_the_event(void **sta
 	generation = sequencer_generation(f->s);
 	emit(f, "1", "a", NULL);
 	first = f->config;
-	assert_true(sequencer_configure(f->s, other, &f->err));
+	assert_true(sequencer_configure(f->s, plan_prepare(other, &f->err), &f->err));
 	f->config = other;
 	emit(f, "2", "a", NULL);
 	assert_int_equal(sequencer_generation(f->s), generation + 1);
