@@ -44,7 +44,7 @@ static void on_result(const struct replay_result *r, void *arg)
 	json_decref(d);
 }
 
-static void begin(struct against *a, int64_t at, bool blank)
+static void begin(struct against *a, uint64_t after, int64_t at)
 {
 	struct replay_options options = {.plan = a->plan,
 					 .from = a->range.first,
@@ -53,7 +53,7 @@ static void begin(struct against *a, int64_t at, bool blank)
 					 .result = on_result,
 					 .arg = a};
 
-	a->replay = replay_new(&options, at, blank);
+	a->replay = replay_new(&options, after, at);
 }
 
 /* {"rule":7,"text":"HASH"} or {"key":KEY,"cell":CELL} */
@@ -79,7 +79,7 @@ static bool take_event(struct journal_event *row, void *arg)
 	bool wanted = row->event->seq <= a->range.last + REPLAY_AHEAD;
 
 	if (!a->replay)
-		begin(a, row->event->at, row->event->seq == 1);
+		begin(a, row->event->seq - 1, row->event->at);
 	if (wanted)
 		replay_feed(a->replay, row);
 	return wanted;
@@ -92,7 +92,7 @@ static int route_history(struct against *a)
 
 	if (a->range.pieces) {
 		after = a->range.snapshot;
-		begin(a, a->range.snapshot_at, after == 0);
+		begin(a, after, a->range.snapshot_at);
 		status = range_snapshot(&a->range, take_held, a);
 	}
 	if (status == EX_OK)

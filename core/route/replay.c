@@ -1,9 +1,9 @@
 #include "route/replay.h"
 
 #include "base/mem.h"
-#include "json/escape.h"
 #include "route/router_state.h"
 #include "route/sequencer_inside.h"
+#include "json/escape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 struct recorded {
 	struct recorded *next;
 	struct journal_event row;
+	bool gap;                  /* the one before it is not there */
 	bool fired, other_members; /* `by` was computed, and this is its event */
 	struct firing by;
 };
@@ -23,22 +24,36 @@ struct replay {
 	struct router_state *state;
 	bool *known; /* by rule */
 	int64_t begun, at;
+	uint64_t before; /* the last event before it began */
+	uint64_t fed;    /* the last one */
 	struct recorded *first, **end;
 	size_t n, bytes;
 	uint64_t made;
 };
 
-struct replay *replay_new(const struct replay_options *options, int64_t at, bool blank)
+/* What rules hold is not known, if it is not known to be nothing. */
+static void begin(struct replay *r, uint64_t after, int64_t at)
+{
+	const struct plan *p = r->options.plan;
+
+	router_state_free(r->state);
+	r->state = router_state_new();
+	r->begun = at;
+	r->before = after;
+	for (size_t i = 0; i < p->nrules; i++)
+		r->known[i] = !after || p->rules[i].kind == CELL_NONE;
+}
+
+struct replay *replay_new(const struct replay_options *options, uint64_t after, int64_t at)
 {
 	struct replay *r = mem_new(struct replay);
 
 	r->options = *options;
-	r->state = router_state_new();
-	r->begun = r->at = at;
+	r->at = at;
+	r->fed = after;
 	r->end = &r->first;
 	r->known = mem_zero(options->plan->nrules * sizeof *r->known);
-	for (size_t i = 0; i < options->plan->nrules; i++)
-		r->known[i] = blank || options->plan->rules[i].kind == CELL_NONE;
+	begin(r, after, at);
 	return r;
 }
 
@@ -106,26 +121,6 @@ static int64_t known_from(const struct replay *r, const struct plan_rule *rule)
 static bool is_unknown(const struct replay *r, const struct plan_rule *rule)
 {
 	return !r->known[index_of(r, rule)] && r->at < known_from(r, rule);
-}
-
-static bool slots_filled(const struct replay *r, const struct plan_rule *rule, const char *group)
-{
-	char *key = cell_key(rule->number, group);
-	const struct cell *c = map_get(&r->state->cells, key);
-	bool filled = c != NULL;
-
-	for (size_t i = 0; filled && i < c->nslots; i++)
-		filled = c->slots[i].seq != 0;
-	free(key);
-	return filled;
-}
-
-/* A firing that was recorded, and not computed. */
-static bool may_have_fired(const struct replay *r, const struct plan_rule *rule, const char *group)
-{
-	if (r->known[index_of(r, rule)])
-		return false;
-	return is_unknown(r, rule) || (rule->kind == CELL_INPUTS && !slots_filled(r, rule, group));
 }
 
 /* The newer of what the cell holds was not consumed by the firing. */
@@ -210,17 +205,25 @@ static uint64_t sequence_of(const struct json_value *event)
 	return seq;
 }
 
-/* Members that were lost when it was recorded are missing there. */
-static bool same_members(const struct event *recorded, const struct firing *f)
+/* Inputs by name, or events of a window. */
+static struct json_value members_of(const struct event *recorded)
 {
-	struct json_value root = json_root(recorded->data, recorded->data_len), name, value;
+	struct json_value root = json_root(recorded->data, recorded->data_len);
 	struct json_value list = member(&root, "inputs");
-	size_t n = 0;
 
 	if (list.kind == KIND_ABSENT) {
 		list = member(&root, "window");
 		list = member(&list, "events");
 	}
+	return list;
+}
+
+/* Members that were lost when it was recorded are missing there. */
+static bool same_members(const struct event *recorded, const struct firing *f)
+{
+	struct json_value list = members_of(recorded), name, value;
+	size_t n = 0;
+
 	for (size_t at = 0; json_next(&list, &at, &name, &value); n++) {
 		if (n >= f->n || sequence_of(&value) != f->members[n].seq)
 			return false;
@@ -229,6 +232,21 @@ static bool same_members(const struct event *recorded, const struct firing *f)
 			return false;
 	}
 	return n == f->n;
+}
+
+/* Is it of an event from before it was known what the rule held? */
+static bool is_older(const struct replay *r, const struct plan_rule *rule,
+		     const struct event *recorded)
+{
+	struct json_value list = members_of(recorded), name, value;
+
+	if (r->known[index_of(r, rule)])
+		return false;
+	for (size_t at = 0; json_next(&list, &at, &name, &value);) {
+		if (sequence_of(&value) <= r->before)
+			return true;
+	}
+	return false;
 }
 
 static struct recorded *find_recorded(struct replay *r, const struct plan_rule *rule,
@@ -343,7 +361,7 @@ static bool take_as_recorded(struct replay *r, struct recorded *e)
 	const struct plan_rule *rule = rule_named(r->options.plan, ev->source);
 	const char *group = group_of(ev);
 
-	if (!rule || rule->kind == CELL_NONE || !may_have_fired(r, rule, group))
+	if (!rule || rule->kind == CELL_NONE || !(is_unknown(r, rule) || is_older(r, rule, ev)))
 		return false;
 	follow(r, rule, group, ev->cause);
 	e->by = (struct firing){.rule = (uint32_t)index_of(r, rule),
@@ -357,6 +375,7 @@ static void route_recorded(struct replay *r, struct recorded *e, bool telling)
 {
 	const struct event *ev = e->row.event;
 	struct replay_result result = {.event = ev, .was = &e->row};
+	const struct plan_rule *rule;
 	struct outcome o;
 
 	if (is_firing(ev) && !e->fired) {
@@ -366,9 +385,9 @@ static void route_recorded(struct replay *r, struct recorded *e, bool telling)
 			return;
 		}
 	} else if (e->fired) {
+		rule = &r->options.plan->rules[e->by.rule];
 		result.other_members = e->other_members;
-		result.unknown =
-			e->other_members && is_unknown(r, &r->options.plan->rules[e->by.rule]);
+		result.unknown = e->other_members && (is_unknown(r, rule) || is_older(r, rule, ev));
 	}
 	route_event(r->options.plan, r->state, ev, is_firing(ev) ? &e->by : NULL, &o);
 	result.now = &o;
@@ -385,6 +404,8 @@ static void step(struct replay *r)
 	bool telling = row->event->seq >= r->options.from;
 	struct recorded *e;
 
+	if (r->first->gap)
+		begin(r, row->event->seq - 1, row->event->at);
 	if (routed)
 		pass_time(r, row->event->at, telling);
 	e = take_first(r);
@@ -399,6 +420,8 @@ void replay_feed(struct replay *r, struct journal_event *row)
 
 	e->row = *row;
 	*row = (struct journal_event){0};
+	e->gap = e->row.event->seq != r->fed + 1;
+	r->fed = e->row.event->seq;
 	*r->end = e;
 	r->end = &e->next;
 	r->n++;

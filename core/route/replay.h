@@ -8,10 +8,10 @@
  * that what is held in memory does not grow with history.  Windows close at the moment they are
  * due.  Refused events and ended loops were never routed and are passed over.
  *
- * Rules with inputs, a window or a count begin with what a snapshot says.  Without one, or
- * when the rule asks for something else than the one that filled it, nothing is said of a
- * rule's firings until it is known what it would hold: a window's `max` or a count's period has
- * passed, or all inputs of the group have been filled.
+ * Rules with inputs, a window or a count begin with what a snapshot says.  Without one, behind
+ * a gap (events were pruned or lost), or when the rule asks for something else than the one that
+ * filled it, nothing is said of a rule's firings until it is known what it would hold: a window's
+ * `max` or a count's period has passed, or all inputs of the group have been filled.
  *
  * One thread; no clock, no disk.
  */
@@ -44,9 +44,9 @@ struct replay_options {
 
 struct replay;
 
-/* `at`: the time of acceptance when it begins.  `blank`: nothing happened before, so that all
- * that rules hold is known to be nothing. */
-struct replay *replay_new(const struct replay_options *options, int64_t at, bool blank);
+/* It begins behind the event `after`, at that time of acceptance; 0: nothing happened before, so
+ * that all that rules hold is known to be nothing. */
+struct replay *replay_new(const struct replay_options *options, uint64_t after, int64_t at);
 void replay_free(struct replay *r); /* NULL is fine */
 
 /* Of the snapshot it begins with: a rule that gathered then, with the hash of what it asked
