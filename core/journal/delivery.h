@@ -26,7 +26,8 @@ enum delivery_state {
 };
 #define DELIVERY_STATES 8
 
-/* The allowed moves; everything else is a bug and asserted on. */
+/* The allowed moves; everything else is a bug and asserted on.  (A replay is none of them: a
+ * further round begins anew, however the one before ended.) */
 bool delivery_may_move(enum delivery_state from, enum delivery_state to);
 const char *delivery_state_name(enum delivery_state s); /* "waiting", "in a call", .. */
 bool delivery_ended(enum delivery_state s);             /* done and everything after it */
