@@ -13,7 +13,7 @@
 
 #include "journal/journal.h"
 
-#define SNAPSHOT_MAX_BYTES (8 * 1024 * 1024) /* of one; nobody should make a longer text */
+#define SNAPSHOT_MAX_BYTES (4 * 1024 * 1024) /* of one; nobody should make a longer text */
 #define SNAPSHOTS_BYTES    (64 * 1024 * 1024)
 #define SNAPSHOTS_MOST     64
 

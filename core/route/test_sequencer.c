@@ -576,7 +576,7 @@ struct workshop { /* where plans are made while others route */
 	_Atomic(struct plan *) ready;
 };
 
-#define PLANS 200
+#define PLANS 100
 
 static void *make_plans(void *arg)
 {
@@ -695,8 +695,8 @@ static void of_too_much_no_snapshot_is_kept_and_that_is_said(void **state)
 
 	start(f, "[rule r]\non = a\ngroup-by = data.g\ngroups = 100000\ncount = 9 in 7d\n"
 		 "do = build\n");
-	for (int n = 0; n < 40000; n++) {
-		buf_printf(&name, "{\"g\":\"%0200d\"}", n);
+	for (int n = 0; n < 12000; n++) {
+		buf_printf(&name, "{\"g\":\"%0250d\"}", n);
 		ask(f, (struct event){.id = name.data, .type = "a", .data = name.data});
 		buf_cut(&name, 0);
 		if (n % 1000 == 999)
