@@ -285,29 +285,29 @@ static void find_target_and_rule(struct journal *j, struct sequencer *s, void *a
 	}
 }
 
+static bool delivers(const struct instance_config *i)
+{
+	return i && (i->kind == INSTANCE_ACTION || i->kind == INSTANCE_SINK);
+}
+
 /* Only what is configured can be delivered to. */
 static bool knows_target(struct request *r)
 {
 	const struct config *c = r->service->config;
-	const char **names = mem_zero((c->ninstances + 1) * sizeof *names), *near;
-	const char *wanted = text(r, "target");
+	const char *wanted = text(r, "target") ? text(r, "target") : "", *near;
+	const char **names;
 	size_t n = 0;
 
+	if (delivers(config_instance(c, wanted)))
+		return true;
+	names = mem_zero((c->ninstances + 1) * sizeof *names);
 	for (size_t i = 0; i < c->ninstances; i++) {
-		if (c->instances[i].kind == INSTANCE_ACTION ||
-		    c->instances[i].kind == INSTANCE_SINK)
+		if (delivers(&c->instances[i]))
 			names[n++] = c->instances[i].name;
 	}
-	for (size_t i = 0; wanted && i < n; i++) {
-		if (strcmp(names[i], wanted) == 0) {
-			free(names);
-			return true;
-		}
-	}
-	near = wanted ? report_nearest(wanted, names, n) : NULL;
-	err_set(&r->err, "there is no action or sink %s%s%s%s",
-		wanted ? wanted : "(none was named)", near ? "; did you mean " : "",
-		near ? near : "", near ? "?" : "");
+	near = report_nearest(wanted, names, n);
+	err_set(&r->err, "there is no action or sink %s%s%s%s", wanted,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	free(names);
 	return false;
 }

@@ -143,7 +143,7 @@ static void print_end(const struct against *a)
 static int compile(struct against *a)
 {
 	struct plan_numbers numbers = numbering_for_plan(&a->names);
-	struct err err;
+	struct err err = {{0}};
 
 	a->plan = plan_prepare(a->config, &err);
 	if (a->plan && plan_number(a->plan, 0, &numbers))

@@ -213,7 +213,7 @@ static int find_rule(struct delivering *d, const struct config *c)
 {
 	struct plan_numbers numbers = numbering_for_plan(&d->names);
 	const struct rule_config *rule = config_rule(c, d->options->rule);
-	struct err err;
+	struct err err = {{0}};
 
 	if (!rule)
 		return unknown_rule(c, d->options->rule);
