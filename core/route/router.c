@@ -48,6 +48,13 @@ void router_apply(struct router_state *s, struct outcome *o)
 	}
 }
 
+const char *router_next(const struct router_state *s, size_t *i)
+{
+	const struct map_entry *e = map_next(&s->cells, i);
+
+	return e ? e->key : NULL;
+}
+
 bool router_cell(const struct router_state *s, const char *key, struct buf *out)
 {
 	const struct cell *c = map_get(&s->cells, key);
