@@ -62,11 +62,12 @@ static void new_duty(struct delivery *d, const struct again *a, const struct jou
 	d->own = event_is_own(event->event);
 }
 
-static int look_at(struct again *a, struct journal *j, uint64_t seq, struct delivery *row)
+static enum again_result look_at(struct again *a, struct journal *j, uint64_t seq,
+				 struct delivery *row)
 {
 	struct journal_event event;
 	bool stored = journal_delivery(j, seq, a->ask.target, row, NULL) == JOURNAL_OK;
-	int what = AGAIN_BEGUN;
+	enum again_result what = AGAIN_BEGUN;
 
 	if (journal_event(j, seq, &event, NULL) != JOURNAL_OK)
 		return AGAIN_NO_EVENT;

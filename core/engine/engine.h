@@ -107,18 +107,20 @@ struct engine_again {
 	size_t n;
 	bool dry; /* only say what would be done */
 };
+enum again_result { AGAIN_BEGUN, AGAIN_LIVE, AGAIN_NO_DUTY, AGAIN_NO_EVENT };
 struct engine_again_result {
 	const char *problem; /* or NULL: why nothing was done */
 	bool busy;           /* that is because the target has too much to do: ask later */
 	struct {
 		uint64_t seq;
-		enum { AGAIN_BEGUN, AGAIN_LIVE, AGAIN_NO_DUTY, AGAIN_NO_EVENT } what;
+		enum again_result what;
 	} * events; /* good until `answer` returns */
 	size_t n;
 };
-#define ENGINE_AGAIN_MOST    100  /* at a time */
-#define ENGINE_AGAIN_BACKLOG 1000 /* with more to do, a target is busy: what comes in goes first   \
-				   */
+#define ENGINE_AGAIN_MOST 100 /* at a time */
+#define ENGINE_AGAIN_BACKLOG                                                                       \
+	1000 /* with more to do, a target is busy: what comes in goes first                        \
+	      */
 void engine_again(struct engine *e, const struct engine_again *ask,
 		  void (*answer)(const struct engine_again_result *result, void *arg), void *arg);
 
