@@ -8,6 +8,8 @@
 
 int verb_run(const struct options *o);
 int verb_check(const struct options *o);
+int verb_explain(const struct options *o);
+int verb_types(const struct options *o);
 int verb_match(const struct options *o);
 int verb_init(const struct options *o);
 int verb_test(const struct options *o);

@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct asking { /* a rule or input */
-	struct survey *s;
-	const struct selector_config *select;
-	const char *kind, *name;
-	struct place at;
-};
+struct place testing_place(const struct testing *t, size_t at)
+{
+	const struct selector_config *s = t->asking->select;
+
+	return t->text == s->where ? config_place(s->where_key, s->where, at)
+				   : setting_place(s->pattern, at);
+}
 
 static struct place key_place(const struct asking *a, const struct ini_key *key)
 {
@@ -144,25 +145,36 @@ static void miss_path(const struct asking *a, struct place at, const char *key,
 	free(near);
 }
 
-/* What the rule asks of an event; each may be NULL. */
+/* What the rule asks of an event. */
 struct tests {
-	const struct expr *where, *pattern;
+	struct testing where, pattern;
 };
 
-static void check_uses(const struct asking *a, const struct feed *feed, const struct expr *e,
-		       bool pattern)
+static void check_use(const struct testing *t, const struct feed *feed, const struct expr_use *use)
 {
-	const struct selector_config *s = a->select;
-	struct expr_use use;
+	struct path joined = {0};
+	const struct path *path = use->path;
 	bool all;
 
-	for (size_t i = 0; e && i < expr_uses(e, 0, NULL) && feed->n; i++) {
-		expr_uses(e, i, &use);
-		if (!use.prefix && feed_find(feed, use.path, 0, &all) == FIELD_ABSENT)
-			miss_path(a,
-				  pattern ? setting_place(s->pattern, use.at)
-					  : config_place(s->where_key, s->where, use.at),
-				  pattern ? "pattern" : "where", feed, use.path);
+	if (use->prefix) {
+		if (feed_find(feed, use->prefix, 0, &all) == FIELD_ABSENT)
+			return; /* told once, at the `any` */
+		path_join(use->prefix, use->path, &joined);
+		path = &joined;
+	}
+	if (feed_find(feed, path, 0, &all) == FIELD_ABSENT)
+		miss_path(t->asking, testing_place(t, use->at), t->key, feed, path);
+	path_free(&joined);
+}
+
+static void check_uses(const struct testing *t, const struct feed *feed)
+{
+	struct expr_use use;
+	size_t n = t->e ? expr_uses(t->e, 0, NULL) : 0;
+
+	for (size_t i = 0; i < n && feed->n; i++) {
+		expr_uses(t->e, i, &use);
+		check_use(t, feed, &use);
 	}
 }
 
@@ -280,17 +292,17 @@ static bool may_have_new(const struct selector_config *select, const struct row 
 
 static void narrow(const struct asking *a, struct feed *feed, const struct tests *t)
 {
-	const struct ini_key *key = t->where     ? a->select->where_key
-				    : t->pattern ? a->select->pattern->key
-						 : NULL;
+	const struct ini_key *key = t->where.e     ? a->select->where_key
+				    : t->pattern.e ? a->select->pattern->key
+						   : NULL;
 	size_t n = 0, before = a->s->report->errors;
 
-	check_uses(a, feed, t->where, false);
-	check_uses(a, feed, t->pattern, true);
+	check_uses(&t->where, feed);
+	check_uses(&t->pattern, feed);
 	check_changed(a, feed);
 	for (size_t i = 0; i < feed->n; i++) {
-		if ((!t->where || may_pass(t->where, feed->rows[i])) &&
-		    (!t->pattern || may_pass(t->pattern, feed->rows[i])) &&
+		if ((!t->where.e || may_pass(t->where.e, feed->rows[i])) &&
+		    (!t->pattern.e || may_pass(t->pattern.e, feed->rows[i])) &&
 		    may_have_new(a->select, feed->rows[i]))
 			feed->rows[n++] = feed->rows[i];
 	}
@@ -304,7 +316,11 @@ static void narrow(const struct asking *a, struct feed *feed, const struct tests
 static void ask(const struct asking *a, struct feed *feed)
 {
 	struct arena arena = {0};
-	const struct tests tests = {parse_where(a, &arena), parse_pattern(a, &arena)};
+	const struct tests tests = {
+		{a, "where", parse_where(a, &arena), a->select->where},
+		{a, "pattern", parse_pattern(a, &arena),
+		 a->select->pattern ? a->select->pattern->value : NULL},
+	};
 
 	for (size_t i = 0; i < a->s->nrows; i++) {
 		if (!row_may_come(&a->s->rows[i], a->select))
@@ -316,6 +332,8 @@ static void ask(const struct asking *a, struct feed *feed)
 	check_on(a, feed);
 	check_enabled(a, feed);
 	narrow(a, feed, &tests);
+	check_compare(&tests.where, feed);
+	check_compare(&tests.pattern, feed);
 	arena_free(&arena);
 }
 

@@ -219,6 +219,29 @@ bool plan_count(const struct plan *p, size_t i, struct rule_count *out)
 	return true;
 }
 
+struct plan_cost *plan_costs(const struct plan *p, size_t *n)
+{
+	struct plan_cost *rows = mem_zero(p->nselectors * sizeof *rows);
+	struct matcher_cost *costs = mem_zero(p->nselectors * sizeof *costs);
+
+	ruleset_costs(p->set, costs);
+	for (size_t i = 0; i < p->nselectors; i++) {
+		const struct plan_rule *rule = &p->rules[p->selectors[i].rule];
+
+		rows[i].rule = rule->config->name;
+		rows[i].input = rule->nslots ? rule->slots[p->selectors[i].slot].name : NULL;
+		rows[i].cost = costs[i];
+	}
+	free(costs);
+	*n = p->nselectors;
+	return rows;
+}
+
+size_t plan_bytes(const struct plan *p)
+{
+	return ruleset_bytes(p->set);
+}
+
 const struct plan_rule *plan_rule_numbered(const struct plan *p, uint32_t number)
 {
 	uint32_t at = number < p->nnumbers ? p->by_number[number] : 0;

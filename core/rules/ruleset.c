@@ -24,6 +24,7 @@ struct rule {
 	struct judge *where;    /* of both, or NULL */
 	size_t where_tests;     /* the judge's first ones; the others are the pattern's */
 	struct change *changed; /* or NULL */
+	struct expr *tree;      /* all that it asks */
 	size_t first, conditions;
 };
 
@@ -171,14 +172,14 @@ static size_t number_from(struct expr *e, size_t from)
 
 static struct expr *both(struct arena *trees, struct expr *where, struct expr *pattern)
 {
-	struct expr *and;
+	struct expr *all;
 
 	if (!where || !pattern)
 		return where ? where : pattern;
-	and = expr_new(trees, EXPR_AND);
-	expr_adopt(trees, and, where);
-	expr_adopt(trees, and, pattern);
-	return and;
+	all = expr_new(trees, EXPR_AND);
+	expr_adopt(trees, all, where);
+	expr_adopt(trees, all, pattern);
+	return all;
 }
 
 /* `where` and `pattern` together, in *tree, which stays NULL without them. */
@@ -232,7 +233,8 @@ static bool compile_rule(struct rule *r, struct arena *trees, struct matcher_dra
 			return false;
 	}
 	r->conditions = 1U + r->has_from + tests_of(r) + (r->changed != NULL);
-	matcher_add(draft, whole_tree(trees, r, where));
+	r->tree = whole_tree(trees, r, where);
+	matcher_add(draft, r->tree);
 	return true;
 }
 
@@ -298,9 +300,12 @@ static struct condition condition_of_test(const struct rule *r, size_t i)
 	const struct expr *e = judge_test(r->where, i);
 	bool where = i < r->where_tests;
 
-	return (struct condition){where ? CONDITION_WHERE : CONDITION_PATTERN,
-				  (where ? r->where_text : r->pattern_text) + e->at, e->end - e->at,
-				  &e->path};
+	return (struct condition){.kind = where ? CONDITION_WHERE : CONDITION_PATTERN,
+				  .text = (where ? r->where_text : r->pattern_text) + e->at,
+				  .len = e->end - e->at,
+				  .path = &e->path,
+				  .any = judge_any(r->where, i),
+				  .turned = where && judge_turned(r->where, i)};
 }
 
 struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c)
@@ -309,15 +314,19 @@ struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c
 	size_t tests = tests_of(r);
 
 	if (c == 0)
-		return (struct condition){CONDITION_ON, r->on.text, strlen(r->on.text), NULL};
+		return (struct condition){
+			.kind = CONDITION_ON, .text = r->on.text, .len = strlen(r->on.text)};
 	c--;
 	if (r->has_from && c == 0)
-		return (struct condition){CONDITION_FROM, r->from.text, strlen(r->from.text), NULL};
+		return (struct condition){
+			.kind = CONDITION_FROM, .text = r->from.text, .len = strlen(r->from.text)};
 	c -= r->has_from;
 	if (c < tests)
 		return condition_of_test(r, c);
-	return (struct condition){CONDITION_CHANGED, r->changed->now.text,
-				  strlen(r->changed->now.text), &r->changed->now};
+	return (struct condition){.kind = CONDITION_CHANGED,
+				  .text = r->changed->now.text,
+				  .len = strlen(r->changed->now.text),
+				  .path = &r->changed->now};
 }
 
 static bool on_fits(const struct rule *r, const struct event *ev)
@@ -427,6 +436,76 @@ void match_free(struct match *m)
 	free(m->verdicts);
 	free(m->first);
 	*m = (struct match){0};
+}
+
+static bool see_word(struct seen *seen, const char *word, bool fits)
+{
+	*seen = SEEN_NOTHING;
+	seen->verdict = fits ? VERDICT_PASS : VERDICT_FAIL;
+	buf_json_string(&seen->value, word, strlen(word));
+	return fits;
+}
+
+static bool see_changed(const struct rule *r, const struct event *ev, struct seen *seen)
+{
+	struct buf scratch = {0};
+	struct json_value now, before;
+
+	*seen = SEEN_NOTHING;
+	seen->verdict = changed(r, ev, &scratch);
+	now = event_find(ev, EVENT_ITSELF, &r->changed->now, &scratch);
+	seen_put(&seen->value, &now);
+	before = event_find(ev, EVENT_ITSELF, &r->changed->before, &scratch);
+	seen_put(&seen->other, &before);
+	buf_free(&scratch);
+	return seen->verdict == VERDICT_PASS;
+}
+
+/* The text of a pattern's test has its `not` in it: {"exists": false}. */
+static void turn_patterns(const struct rule *r, struct seen *seen)
+{
+	for (size_t i = r->where_tests; i < tests_of(r); i++) {
+		if (judge_turned(r->where, i))
+			seen[i].verdict =
+				seen[i].verdict == VERDICT_PASS ? VERDICT_FAIL : VERDICT_PASS;
+	}
+}
+
+bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev, struct seen *seen)
+{
+	const struct rule *r = &set->rules[i];
+	struct judge_memory memory = {0};
+	bool hit = see_word(seen, ev->type, on_fits(r, ev));
+
+	for (size_t c = 1; c < r->conditions; c++)
+		seen[c] = SEEN_NOTHING;
+	if (!hit)
+		return false;
+	if (r->has_from)
+		hit = see_word(++seen, ev->instance, from_fits(r, ev));
+	if (r->where) {
+		hit = judge_explain(r->where, ev, &memory, ++seen) && hit;
+		turn_patterns(r, seen);
+		seen += tests_of(r) - 1;
+	}
+	if (r->changed)
+		hit = see_changed(r, ev, ++seen) && hit;
+	judge_memory_free(&memory);
+	return hit;
+}
+
+void ruleset_costs(const struct ruleset *set, struct matcher_cost *costs)
+{
+	struct matcher_draft *draft = matcher_draft();
+
+	for (size_t i = 0; i < set->n; i++)
+		matcher_add(draft, set->rules[i].tree);
+	matcher_free(matcher_compile_costs(draft, costs));
+}
+
+size_t ruleset_bytes(const struct ruleset *set)
+{
+	return matcher_bytes(set->matcher);
 }
 
 uint64_t ruleset_matches(const struct ruleset *set, size_t i)

@@ -445,6 +445,13 @@ static void what_a_pattern_may_cost_is_capped(void **state)
 	buf_text_add(&b, "}");
 	expect_capped(&b, "use several rules");
 
+	/* deep before it is broad */
+	buf_text_add(&b, "{\"x\":{\"y\":[{\"exists\":false}]}");
+	add_repeated(&b, ",\"$or\":[{\"x\":{\"a\":[1]}},{\"x\":{\"b\":[2]}}]", 1500);
+	buf_text_add(&b, "}");
+	expect_capped(&b, "too many branches");
+	assert_true(arena.bytes < (size_t)64 * 1024 * 1024);
+
 	/* 500 * 500 / 2 tests */
 	buf_text_add(&b, "{\"x\":{\"a\":[1,{\"exists\":false}]");
 	for (int i = 0; i < 500; i++)
