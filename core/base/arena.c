@@ -45,7 +45,7 @@ void *arena_take(struct arena *a, size_t size)
 {
 	void *taken;
 
-	size = rounded(size);
+	size = rounded(size ? size : 1);
 	if (size > (size_t)(a->end - a->at))
 		add_block(a, size);
 	taken = a->at;

@@ -1,3 +1,4 @@
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -472,9 +473,41 @@ static void room_and_readiness_follow_what_is_inside(void **state)
 	mailbox_free(NULL);
 }
 
+static void what_an_arena_gave_stays_until_it_is_reset(void **state)
+{
+	struct arena a = {0};
+	const char *texts[3000];
+	int *list = NULL;
+	char text[32];
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3000; i++) {
+			snprintf(text, sizeof text, "%d", i);
+			texts[i] = arena_text(&a, text, strlen(text));
+		}
+		list = NULL;
+		for (int i = 0; i < 3000; i++) {
+			list = arena_room(&a, list, (size_t)i, sizeof *list);
+			list[i] = i;
+		}
+		assert_non_null(arena_take(&a, 5 * 1000 * 1000));
+		for (int i = 0; i < 3000; i++) {
+			assert_int_equal(atoi(texts[i]), i);
+			assert_int_equal(list[i], i);
+		}
+		assert_int_equal((uintptr_t)arena_take(&a, 1) % sizeof(void *), 0);
+		assert_int_equal(*(char *)arena_take(&a, 1), 0);
+		arena_reset(&a);
+	}
+	arena_free(&a);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_an_arena_gave_stays_until_it_is_reset),
 		cmocka_unit_test(a_prefix_goes_in_front_and_a_long_text_is_cut),
 		cmocka_unit_test(a_buffer_grows_cuts_and_escapes),
 		cmocka_unit_test(a_map_keeps_order_and_forgets_what_was_removed),

@@ -16,7 +16,15 @@
 
 static inline const char *skip_blanks(const char *p, const char *end)
 {
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+	while (p < end && (unsigned char)*p <= ' ')
+		p++;
+	return p;
+}
+
+/* p behind an item or an opening bracket; at the next item, or at the closing bracket. */
+static inline const char *skip_to_item(const char *p, const char *end)
+{
+	while (p < end && ((unsigned char)*p <= ' ' || *p == ','))
 		p++;
 	return p;
 }

@@ -422,11 +422,11 @@ static const struct kept_value *first_kept(const struct kept *k, uint32_t elemen
 
 static void operand_of_kept(const struct kept_value *v, struct buf *plain, struct operand *out)
 {
-	operand_of_value(&v->value, plain, out);
-	if (v->plain) {
-		out->text = v->value.text;
-		out->len = v->value.len;
-	}
+	if (v->plain)
+		*out = (struct operand){
+			.kind = KIND_STRING, .text = v->value.text, .len = v->value.len};
+	else
+		operand_of_value(&v->value, plain, out);
 }
 
 /* Against the values of the path on the right. */
@@ -530,27 +530,65 @@ static void leave(struct walk *w, uint32_t scope)
 		decide_condition(w, w->m->constants[always->first + i]);
 }
 
-static const struct child *find_child(const struct matcher *m, const struct field *f,
-				      const char *name, size_t len)
+/* The first bytes of a name in the text, the rest zero. */
+static uint64_t head_of(const struct walk *w, const char *name, size_t len)
 {
-	uint64_t head = name_head(name, len);
-	const struct child *child = m->children + f->children.first;
+	uint64_t head;
 
-	if (f->slots == NONE) {
-		for (uint32_t i = 0; i < f->children.n; i++, child++) {
-			if (child->head == head && child->len == len &&
-			    (len <= 8 || memcmp(child->name, name, len) == 0))
-				return child;
-		}
-		return NULL;
-	}
+	if (w->end - name < (ptrdiff_t)sizeof head)
+		return name_head(name, len);
+	memcpy(&head, name, sizeof head);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return len < sizeof head ? head & ((1ULL << 8 * len) - 1) : head;
+#else
+	return name_head(name, len);
+#endif
+}
+
+static bool is_child(const struct child *child, uint64_t head, const char *name, size_t len)
+{
+	return child->head == head && child->len == len &&
+	       (len <= sizeof head || memcmp(child->name, name, len) == 0);
+}
+
+static const struct child *hashed_child(const struct matcher *m, const struct field *f,
+					uint64_t head, const char *name, size_t len)
+{
 	for (uint32_t at = name_slot(head, len) & f->slot_mask; m->slots[f->slots + at];
 	     at = (at + 1) & f->slot_mask) {
-		child = &m->children[m->slots[f->slots + at] - 1];
-		if (child->head == head && child->len == len && memcmp(child->name, name, len) == 0)
+		const struct child *child = &m->children[m->slots[f->slots + at] - 1];
+
+		if (is_child(child, head, name, len))
 			return child;
 	}
 	return NULL;
+}
+
+static const struct child *find_child(const struct walk *w, const struct field *f, const char *name,
+				      size_t len)
+{
+	uint64_t head = head_of(w, name, len);
+	const struct child *child = w->m->children + f->children.first;
+
+	if (f->slots != NONE)
+		return hashed_child(w->m, f, head, name, len);
+	for (const struct child *end = child + f->children.n; child < end; child++) {
+		if (is_child(child, head, name, len))
+			return child;
+	}
+	return NULL;
+}
+
+static const struct child *find_escaped(struct walk *w, const struct field *f, const char *name,
+					size_t len)
+{
+	struct buf *plain = &w->memory->plain;
+	struct walk of_plain = *w;
+
+	buf_cut(plain, 0);
+	json_string_plain(name, len, plain);
+	of_plain.end = buf_text(plain) + plain->len;
+	return find_child(&of_plain, f, buf_text(plain), plain->len);
 }
 
 /*
@@ -588,9 +626,7 @@ static unsigned walk_object(struct walk *w, const struct field *f, const char **
 		const char *name, *close;
 		bool escaped;
 
-		p = skip_blanks(p, w->end);
-		if (p < w->end && *p == ',')
-			p = skip_blanks(p + 1, w->end);
+		p = skip_to_item(p, w->end);
 		if (p >= w->end || *p == '}') {
 			*at = p + 1;
 			return 0;
@@ -599,14 +635,8 @@ static unsigned walk_object(struct walk *w, const struct field *f, const char **
 		close = skip_to_quote(name, w->end, &escaped);
 		p = skip_blanks(close + 1, w->end);
 		p = skip_blanks(p + 1, w->end);
-		if (escaped) {
-			struct operand plain = {.text = name, .len = (size_t)(close - name)};
-
-			unescape(&plain, &w->memory->plain);
-			child = find_child(w->m, f, plain.text, plain.len);
-		} else {
-			child = find_child(w->m, f, name, (size_t)(close - name));
-		}
+		child = escaped ? find_escaped(w, f, name, (size_t)(close - name))
+				: find_child(w, f, name, (size_t)(close - name));
 		if (!child) {
 			p = skip_value(p, w->end);
 			continue;
@@ -636,10 +666,16 @@ static void see_counts(struct walk *w, const struct field *f, uint64_t count)
 {
 	for (uint32_t i = 0; i < f->specials.n; i++) {
 		const struct special *s = &w->m->specials[f->specials.first + i];
-		uint32_t lookup = w->m->fields[s->field].lookup;
+		const struct field *number = &w->m->fields[s->field];
 
-		if (s->index == PATH_COUNT && lookup != NONE)
-			see_count(w, &w->m->lookups[lookup], count);
+		if (s->index != PATH_COUNT)
+			continue;
+		if (number->scope != NONE)
+			enter(w, number->scope);
+		if (number->lookup != NONE)
+			see_count(w, &w->m->lookups[number->lookup], count);
+		if (number->scope != NONE)
+			leave(w, number->scope);
 	}
 }
 
@@ -660,9 +696,7 @@ static unsigned walk_array(struct walk *w, uint32_t field, const char **at, bool
 	for (;; index++) {
 		unsigned open = 0;
 
-		p = skip_blanks(p, w->end);
-		if (p < w->end && *p == ',')
-			p = skip_blanks(p + 1, w->end);
+		p = skip_to_item(p, w->end);
 		if (p >= w->end || *p == ']')
 			break;
 		if (special)
@@ -717,13 +751,14 @@ static void see_attribute(struct walk *w, enum top top, const char *text)
 {
 	const struct field *f = &w->m->fields[top];
 	const struct lookup *l = f->lookup == NONE ? NULL : &w->m->lookups[f->lookup];
-	struct operand left = {.kind = KIND_STRING, .text = text};
+	struct operand left;
 
-	if (!text)
-		return;
 	if (f->scope != NONE)
 		enter(w, f->scope);
 	if (l) {
+		left.kind = KIND_STRING;
+		left.value = NULL;
+		left.text = text;
 		left.len = strlen(text);
 		follow(w, l->there, NULL, false);
 		if (l->keep)
@@ -736,18 +771,26 @@ static void see_attribute(struct walk *w, enum top top, const char *text)
 
 static void walk_event(struct walk *w)
 {
-	const struct event *ev = w->ev;
-	const char *p = ev->data;
+	static const size_t offsets[] = {
+		[TOP_TYPE] = offsetof(struct event, type),
+		[TOP_SOURCE] = offsetof(struct event, source),
+		[TOP_SUBJECT] = offsetof(struct event, subject),
+		[TOP_TIME] = offsetof(struct event, time),
+		[TOP_ID] = offsetof(struct event, id),
+		[TOP_INSTANCE] = offsetof(struct event, instance),
+	};
+	const char *p = w->ev->data, *text;
 
-	see_attribute(w, TOP_TYPE, ev->type);
-	see_attribute(w, TOP_SOURCE, ev->source);
-	see_attribute(w, TOP_SUBJECT, ev->subject);
-	see_attribute(w, TOP_TIME, ev->time);
-	see_attribute(w, TOP_ID, ev->id);
-	see_attribute(w, TOP_INSTANCE, ev->instance);
+	for (unsigned left = w->m->attributes; left; left &= left - 1) {
+		enum top top = (enum top)__builtin_ctz(left);
+
+		memcpy(&text, (const char *)w->ev + offsets[top], sizeof text);
+		if (text)
+			see_attribute(w, top, text);
+	}
 	if (!p)
 		return;
-	w->end = p + ev->data_len;
+	w->end = p + w->ev->data_len;
 	p = skip_blanks(p, w->end);
 	if (p < w->end)
 		walk_value(w, TOP_DATA, &p, false);

@@ -813,6 +813,10 @@ static void compile_fields(struct compiling *c)
 	}
 	for (size_t i = 0; i < n; i++)
 		hash_children(c, &m->fields[i], &slots);
+	for (unsigned i = TOP_DATA + 1; i < TOPS; i++) {
+		if (m->fields[i].lookup != NONE || m->fields[i].scope != NONE)
+			m->attributes |= 1U << i;
+	}
 	m->slots = slots.list;
 	m->bytes += n * (sizeof *m->fields + sizeof *m->children + sizeof *m->specials) +
 		    slots.n * sizeof *m->slots;

@@ -156,6 +156,8 @@ static void grow_slots(struct matcher_draft *d)
 	for (size_t s = 0; s < d->nsignals; s++) {
 		size_t i = d->signals[s].hash & (d->nslots - 1);
 
+		if (!d->signals[s].asked)
+			continue;
 		while (d->slots[i])
 			i = (i + 1) & (d->nslots - 1);
 		d->slots[i] = (uint32_t)s + 1;

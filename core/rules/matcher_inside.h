@@ -138,6 +138,7 @@ struct matcher {
 	uint32_t *code;
 	struct span *always; /* by scope: of `constants`: conditions that watch nothing */
 	uint32_t *constants;
+	unsigned attributes; /* a bit for each enum top that is asked about, but TOP_DATA */
 	size_t nrules, nfields, nlookups, nkept, nsignals, ntests, nconditions, nscopes;
 	size_t bytes;
 };
