@@ -16,6 +16,7 @@ static const struct {
 	 "which patterns, one a line, match which events, one a line; - is standard input; "
 	 "--where: "
 	 "expressions instead of patterns"},
+	{"test", verb_test, "[NAME..]", "run the [test NAME] sections of the configuration"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},
 	{"status", verb_status, "[--acknowledge]",
@@ -41,7 +42,8 @@ static int usage(FILE *to)
 	for (size_t n = 0; n < NVERBS; n++)
 		fprintf(to, "  %-8s %s%s%s\n", verbs[n].name, verbs[n].usage,
 			*verbs[n].usage ? "\n           " : "", verbs[n].help);
-	fputs("  version  which one this is\n\nexit status: 0, 64 usage, 65 bad input, 66 no such "
+	fputs("  version  which one this is\n\nexit status: 0, 1 a test failed, 64 usage, 65 bad "
+	      "input, 66 no such "
 	      "file, "
 	      "69 unavailable, 70 internal, 73 74 files, 75 try again, 78 configuration\n",
 	      to);

@@ -9,6 +9,7 @@
 int verb_run(const struct options *o);
 int verb_check(const struct options *o);
 int verb_match(const struct options *o);
+int verb_test(const struct options *o);
 int verb_send(const struct options *o);
 int verb_status(const struct options *o);
 int verb_events(const struct options *o);  /* list, show */

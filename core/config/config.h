@@ -97,13 +97,38 @@ struct rule_config {
 	const struct ini_key *do_key;
 };
 
+struct test_step {  /* one element of `given` */
+	char *file; /* made relative to the configuration file; NULL: time passes */
+	int64_t pass_ms;
+	struct place at;
+};
+
+enum test_reply { TEST_DOWN, TEST_AGAIN, TEST_REJECT };
+
+struct test_answer { /* one element of `answer` */
+	char *target;
+	enum test_reply reply;
+	uint32_t times;
+	struct place at;
+};
+
+struct test_expected { /* one element of `expect` */
+	char *rule, *target;
+	uint32_t times;
+	bool dead; /* all of them end as dead letters */
+	struct place at;
+};
+
 struct test_config {
 	char *name;
 	struct place at;
-	char **given; /* files, relative ones made relative to the configuration file */
-	char *expect; /* as written */
-	const struct ini_key *expect_key;
-	struct setting *values; /* expect.KEY */
+	struct test_step *steps;
+	size_t nsteps;
+	struct test_answer *answers;
+	size_t nanswers;
+	struct test_expected *expected; /* none: `none` */
+	size_t nexpected;
+	struct setting *values; /* expect.KEY, references resolved */
 	size_t n;
 };
 
@@ -144,6 +169,11 @@ const struct instance_config *config_instance(const struct config *c,
 					      const char *name);                   /* or NULL */
 const struct input_config *config_input(const struct config *c, const char *name); /* or NULL */
 const struct rule_config *config_rule(const struct config *c, const char *name);   /* or NULL */
+
+/* The target that `expect.KEY` is about, and in *key which of its keys: `expect.TARGET.KEY` names
+ * it, else it is the only one that the test expects.  NULL: it is none of these. */
+const char *test_value_target(const struct config *c, const struct test_config *t,
+			      const struct setting *value, const char **key);
 
 /* 64 bits that differ when anything in the configuration does. */
 uint64_t config_fingerprint(const struct config *c);

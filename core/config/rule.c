@@ -10,7 +10,7 @@ static const char *const input_keys[] = {"for", "was", "on", "from", "where", "c
 static const char *const rule_keys[] = {
 	"for",      "was",   "enabled",  "on",     "from",    "where", "changed", "inputs", "reset",
 	"coalesce", "count", "group-by", "groups", "overlap", "else",  "do",      NULL};
-static const char *const several[] = {"for", "on", "from", "where", "inputs", "do", "given", NULL};
+static const char *const several[] = {"for", "on", "from", "where", "inputs", "do", NULL};
 
 static bool type_word(const char *p, size_t len)
 {
@@ -246,71 +246,4 @@ void rule_free(struct rule_config *r)
 	free(r->group_by);
 	free(r->name);
 	free(r->was);
-}
-
-static void check_test_keys(const struct section *s)
-{
-	for (size_t i = 0; i < s->ini->n; i++) {
-		const struct ini_key *k = &s->ini->keys[i];
-
-		if (strcmp(k->name, "for") == 0 || strcmp(k->name, "given") == 0 ||
-		    strcmp(k->name, "expect") == 0 ||
-		    (strncmp(k->name, "expect.", 7) == 0 && k->name[7]))
-			continue;
-		report_error(s->report, k->at,
-			     "unknown key `%s` in [test]; there are for, given, expect and "
-			     "expect.KEY",
-			     k->name);
-	}
-}
-
-static void read_expected(struct test_config *t, const struct section *s)
-{
-	struct setting one;
-
-	for (size_t i = 0; i < s->ini->n; i++) {
-		const struct ini_key *k = &s->ini->keys[i];
-
-		if (strncmp(k->name, "expect.", 7) != 0 || !k->name[7] ||
-		    !section_setting(s, k, k->name + 7, &one))
-			continue;
-		if (k->comment.line)
-			report_error(s->report, k->comment,
-				     "%s: ` ;` starts a comment; write `\\;` for a semicolon, or "
-				     "put the comment on a line of its own",
-				     k->name);
-		t->values = mem_grow(t->values, t->n + 1, sizeof *t->values);
-		t->values[t->n++] = one;
-	}
-}
-
-void read_test(struct config *c, const struct section *s)
-{
-	struct test_config t = {.at = s->ini->at};
-
-	t.name = mem_text(s->name);
-	check_test_keys(s);
-	t.given = section_list(s, "given");
-	for (size_t i = 0; t.given && t.given[i]; i++) {
-		char *path = reference_path(t.given[i], s->ini->at.file);
-
-		free(t.given[i]);
-		t.given[i] = path;
-	}
-	t.expect_key = section_key(s, "expect");
-	t.expect = section_text(s, "expect");
-	if (!s->ini->broken && (!section_key(s, "given") || !t.expect_key))
-		section_error(s, NULL, "[test %s] lacks `%s`", s->name,
-			      section_key(s, "given") ? "expect" : "given");
-	read_expected(&t, s);
-	mem_room(c->tests, c->ntests, c->tests_cap);
-	c->tests[c->ntests++] = t;
-}
-
-void test_free(struct test_config *t)
-{
-	list_free(t->given);
-	setting_list_free(t->values, t->n);
-	free(t->name);
-	free(t->expect);
 }

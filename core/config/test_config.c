@@ -430,16 +430,94 @@ static void tests_name_files_beside_the_configuration(void **state)
 {
 	struct config *c = good("[test t]\ngiven = events/a.json, /b.json\nexpect = r -> a x1\n"
 				"expect.key = metadata/in.json\n");
+	const struct test_config *t = &c->tests[0];
 
 	(void)state;
-	assert_string_equal(c->tests[0].given[0], "dir/events/a.json");
-	assert_string_equal(c->tests[0].given[1], "/b.json");
-	assert_string_equal(c->tests[0].expect, "r -> a x1");
-	assert_string_equal(c->tests[0].values[0].name, "key");
+	assert_int_equal(t->nsteps, 2);
+	assert_string_equal(t->steps[0].file, "dir/events/a.json");
+	assert_string_equal(t->steps[1].file, "/b.json");
+	assert_string_equal(t->values[0].name, "key");
+	assert_string_equal(t->values[0].value, "metadata/in.json");
 	config_free(c);
 	mentions("[test t]\ngiven = a\n", "lacks `expect`");
 	mentions("[test t]\ngiven = a\nexpect = none\nshadow = x\n",
 		 "unknown key `shadow` in [test]");
+}
+
+static void tests_say_what_passes_answers_and_comes_of_it(void **state)
+{
+	struct config *c = good("[test t]\ngiven = a.json, +10m, +1h, a.json\n"
+				"answer = s: down x3, s: reject, other: again\n"
+				"expect = r -> s x2 dead, r -> a, q -> a x4, b -> s dead\n"
+				"[test u]\ngiven = a.json\nexpect = none\n");
+	const struct test_config *t = &c->tests[0];
+
+	(void)state;
+	assert_int_equal(t->nsteps, 4);
+	assert_null(t->steps[1].file);
+	assert_int_equal(t->steps[1].pass_ms, 600000);
+	assert_int_equal(t->steps[1].at.column, 17);
+	assert_int_equal(t->nanswers, 3);
+	assert_string_equal(t->answers[0].target, "s");
+	assert_int_equal(t->answers[0].reply, TEST_DOWN);
+	assert_int_equal(t->answers[0].times, 3);
+	assert_int_equal(t->answers[1].reply, TEST_REJECT);
+	assert_int_equal(t->answers[1].times, 1);
+	assert_int_equal(t->answers[2].reply, TEST_AGAIN);
+	assert_int_equal(t->nexpected, 4);
+	assert_string_equal(t->expected[0].rule, "r");
+	assert_string_equal(t->expected[0].target, "s");
+	assert_int_equal(t->expected[0].times, 2);
+	assert_true(t->expected[0].dead);
+	assert_int_equal(t->expected[1].times, 1);
+	assert_false(t->expected[1].dead);
+	assert_int_equal(t->expected[2].times, 4);
+	assert_true(t->expected[3].dead);
+	assert_int_equal(c->tests[1].nexpected, 0);
+	config_free(c);
+}
+
+static void what_a_test_cannot_say_is_told_where_it_stands(void **state)
+{
+	static const char given[] = "[test t]\ngiven = a.json\n";
+	static const char *const cases[][2] = {
+		{"expect = r s\n", "f.ini:3:10: expect: `none`, or RULE -> TARGET"},
+		{"expect = r -> s x0\n", "f.ini:3:10: expect: `none`"},
+		{"expect = r -> s, r -> s alive\n", "f.ini:3:18: expect: `none`"},
+		{"expect = none, r -> s\n", "f.ini:3:10: expect: `none`"},
+		{"expect = r -> s,, r -> t\n", "f.ini:3:17: expect: an element is missing here"},
+		{"expect = none\nanswer = s: broken\n", "f.ini:4:10: answer: TARGET: down, again"},
+		{"expect = none\nanswer = s down\n", "f.ini:4:10: answer: TARGET: down, again"},
+		{"expect = none\nanswer = s: down 3\n", "f.ini:4:10: answer: TARGET: down, again"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = mem_format("%s%s", given, cases[i][0]);
+
+		mentions(text, cases[i][1]);
+		free(text);
+	}
+	mentions("[test t]\ngiven = a.json, +10\nexpect = none\n", "f.ini:2:17: given: ");
+}
+
+static void an_expected_key_belongs_to_one_target(void **state)
+{
+	struct config *c =
+		good("[sink s]\nplugin = x\n[sink env]\nplugin = x\n"
+		     "[test one]\ngiven = a\nexpect = r -> s, q -> s\nexpect.env2.A = x\n"
+		     "[test two]\ngiven = a\nexpect = r -> s, q -> env\n"
+		     "expect.env.A.B = x\nexpect.text = y\n");
+	const char *key;
+
+	(void)state;
+	assert_string_equal(test_value_target(c, &c->tests[0], &c->tests[0].values[0], &key), "s");
+	assert_string_equal(key, "env2.A");
+	assert_string_equal(test_value_target(c, &c->tests[1], &c->tests[1].values[0], &key),
+			    "env");
+	assert_string_equal(key, "A.B");
+	assert_null(test_value_target(c, &c->tests[1], &c->tests[1].values[1], &key));
+	config_free(c);
 }
 
 static void the_fingerprint_follows_what_is_said(void **state)
@@ -531,6 +609,9 @@ int main(void)
 		cmocka_unit_test(rates_and_retries_have_all_their_forms),
 		cmocka_unit_test(a_section_with_an_unreadable_line_misses_nothing),
 		cmocka_unit_test(tests_name_files_beside_the_configuration),
+		cmocka_unit_test(tests_say_what_passes_answers_and_comes_of_it),
+		cmocka_unit_test(what_a_test_cannot_say_is_told_where_it_stands),
+		cmocka_unit_test(an_expected_key_belongs_to_one_target),
 		cmocka_unit_test(the_fingerprint_follows_what_is_said),
 		cmocka_unit_test(remarks_are_sorted_and_said_once),
 		cmocka_unit_test(directories_without_configuration_are_told),

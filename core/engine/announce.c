@@ -2,49 +2,18 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "route/own.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define GATHER_MS 60000
-#define DEAD      "pointsman.delivery.dead"
-
-static void add_text(struct buf *json, const char *name, const char *text)
-{
-	buf_printf(json, ",\"%s\":", name);
-	if (text)
-		buf_json_string(json, text, strlen(text));
-	else
-		buf_text_add(json, "null");
-}
-
-static void add_event(struct buf *json, uint64_t seq, const struct event *ev)
-{
-	buf_printf(json, ",\"event\":{\"seq\":%llu", (unsigned long long)seq);
-	if (ev) {
-		add_text(json, "id", ev->id);
-		add_text(json, "type", ev->type);
-		add_text(json, "subject", ev->subject);
-	}
-	buf_char(json, '}');
-}
 
 static struct event *event_of(struct target *t, uint64_t seq)
 {
 	struct call *call = calls_of(&t->engine->calls, t, seq);
 
 	return call ? call->public.event : target_event(t, seq);
-}
-
-static void dead_json(struct buf *json, const char *target, uint32_t count, const char *why,
-		      uint64_t seq, const struct event *ev)
-{
-	buf_text_add(json, "{\"target\":");
-	buf_json_string(json, target, strlen(target));
-	buf_printf(json, ",\"count\":%u", count);
-	add_text(json, "reason", why ? why : "");
-	add_event(json, seq, ev);
-	buf_char(json, '}');
 }
 
 struct obituary_notice { /* while the example's event is being read */
@@ -59,8 +28,8 @@ static void announce_notice(const struct obituary_notice *n, struct txn *txn)
 	const char *name = n->target->section->name;
 	struct buf json = {0};
 
-	dead_json(&json, name, n->count, n->delivery.why, n->delivery.seq, n->event);
-	engine_emit_about(n->target->engine, txn, DEAD, name, buf_text(&json), n->event, name);
+	own_dead_json(&json, name, n->count, n->delivery.why, n->delivery.seq, n->event);
+	engine_emit_about(n->target->engine, txn, OWN_DEAD, name, buf_text(&json), n->event, name);
 	buf_free(&json);
 }
 
@@ -138,8 +107,8 @@ static void tell_intake(struct engine *e, uint32_t count, const char *why, const
 	struct txn *txn = txn_new();
 	struct buf json = {0};
 
-	dead_json(&json, "intake", count, why, ev->seq, ev);
-	engine_emit_own(e, txn, DEAD, "intake", buf_text(&json));
+	own_dead_json(&json, "intake", count, why, ev->seq, ev);
+	engine_emit_own(e, txn, OWN_DEAD, "intake", buf_text(&json));
 	engine_submit(e, txn);
 	buf_free(&json);
 }
@@ -186,13 +155,9 @@ void announce_breaker(struct target *t, const struct lane_effect *effect, struct
 
 	change->target = t->number;
 	change->value = opened ? lane_breaker_save(t->lane) : NULL;
-	buf_text_add(&json, "{\"target\":");
-	buf_json_string(&json, name, strlen(name));
-	add_text(&json, "reason", why ? why : "");
-	buf_char(&json, '}');
-	engine_emit_about(t->engine, txn,
-			  opened ? "pointsman.breaker.opened" : "pointsman.breaker.closed", name,
-			  buf_text(&json), NULL, name);
+	own_breaker_json(&json, name, why);
+	engine_emit_about(t->engine, txn, opened ? OWN_OPENED : OWN_CLOSED, name, buf_text(&json),
+			  NULL, name);
 	if (opened)
 		log_error("%s: taken to be down: %s; one probe at a time until it answers", name,
 			  why ? why : "no reason given");

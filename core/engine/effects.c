@@ -216,16 +216,6 @@ static void do_call(struct target *t, const struct lane_effects *effects, size_t
 		go(s);
 }
 
-static void do_then(const struct delivery *d, struct txn *txn)
-{
-	struct delivery next = {.seq = d->seq, .duty = d->duty, .own = d->own};
-
-	next.duty.target = d->duty.then;
-	next.duty.then = 0;
-	next.state = DELIVERY_WAITING;
-	txn_begin(txn, &next);
-}
-
 static void say_retry(struct target *t, const struct delivery *d)
 {
 	char when[32], until[32];
@@ -280,7 +270,7 @@ static void do_effect(struct target *t, const struct lane_effects *effects, size
 		txn_row(txn, &effect->delivery);
 		say_retry(t, &effect->delivery);
 		break;
-	case LANE_THEN: do_then(&effect->delivery, txn); break;
+	case LANE_THEN: txn_then(txn, &effect->delivery); break;
 	case LANE_DIED: announce_dead(t, effect, txn); break;
 	case LANE_OPENED:
 	case LANE_CLOSED: announce_breaker(t, effect, txn); break;

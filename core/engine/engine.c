@@ -6,8 +6,8 @@
 #include "base/units.h"
 #include "engine/announce.h"
 #include "engine/room.h"
+#include "route/own.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,40 +81,25 @@ void engine_ask(struct engine *e, void (*job)(struct journal *j, struct sequence
 }
 
 /* What is still true at the next start is not told again: the same words, the same id. */
-static void own_id(struct engine *e, const char *type, const char *json, char out[96])
+static uint64_t own_number(struct engine *e, const char *type, const char *json)
 {
-	uint64_t number = strcmp(type, DAMAGED) == 0 ? hash64(json, strlen(json), 0)
-						     : world_random64(e->options.world);
-
-	snprintf(out, 96, "%s/%016" PRIx64, type, number);
+	return strcmp(type, DAMAGED) == 0 ? hash64(json, strlen(json), 0)
+					  : world_random64(e->options.world);
 }
 
 void engine_emit_about(struct engine *e, struct txn *t, const char *type, const char *subject,
 		       const char *json, const struct event *cause, const char *caused_by)
 {
-	int64_t now = e->options.world->wall(e->options.world);
-	char id[96], time[32];
-	struct event ev = {
+	struct event *made = own_event(&(struct own){
 		.type = type,
 		.subject = subject,
-		.source = "pointsman",
-		.instance = "pointsman",
-		.id = id,
-		.time = units_time_text(now, time),
-		.data = json,
-		.data_len = strlen(json),
+		.json = json,
+		.cause = cause,
 		.caused_by = caused_by,
-	};
-	struct event *made;
+		.number = own_number(e, type, json),
+		.at = e->options.world->wall(e->options.world),
+	});
 
-	own_id(e, type, json, id);
-	if (cause) {
-		ev.cause = cause->seq;
-		ev.origin = cause->origin ? cause->origin : cause->seq;
-		ev.hops = cause->hops + 1;
-		ev.traceparent = cause->traceparent;
-	}
-	made = event_create(&ev);
 	txn_emit(t, made);
 	event_unref(made);
 }

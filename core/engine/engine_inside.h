@@ -16,6 +16,7 @@
 #include "engine/calls.h"
 #include "engine/engine.h"
 #include "engine/journal_thread.h"
+#include "lane/order.h"
 
 struct kept_event { /* an event of a delivery that may start soon */
 	uint64_t seq;
@@ -34,7 +35,7 @@ struct target {
 	uint64_t cursor;         /* as last written */
 	struct kept_event *kept; /* by seq; at most LANE_MAX_WAITING */
 	size_t nkept, kept_cap;
-	struct path source_path, order_path; /* of an order key; empty: no order by a value */
+	struct order order;
 };
 
 struct start {                       /* a delivery that is to be called, from the loop */
@@ -128,9 +129,6 @@ void target_effects(struct target *t, struct txn *txn);
 void target_cursor(struct target *t, struct txn *txn);
 void target_drop_event(struct target *t, uint64_t seq);
 struct event *target_event(struct target *t, uint64_t seq); /* borrowed, or NULL */
-/* Hash of the order-by key of a duty's event; 0: none. */
-uint64_t target_order_key(const struct target *t, const struct event *ev, const struct duty *duty);
-bool target_is_own(const struct event *ev);
 /* Hand a stored row, by number, to its lane, if it is live there; reads both from the
  * journal. */
 void target_recall_stored(struct engine *e, uint32_t target, uint64_t seq);

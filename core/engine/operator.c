@@ -69,7 +69,7 @@ static bool same_key(const struct delivery *d, void *arg)
 
 	if (journal_event(l->journal, d->seq, &row, NULL) != JOURNAL_OK)
 		return true;
-	key = target_order_key(l->target, row.event, &d->duty);
+	key = order_key(&l->target->order, row.event, &d->duty);
 	journal_event_clear(&row);
 	if (key != l->key)
 		return true;
@@ -84,7 +84,7 @@ static void look_for_newer(struct word *w, struct journal *j)
 
 	if (!t)
 		return;
-	l.key = target_order_key(t, w->event.event, &w->row.duty);
+	l.key = order_key(&t->order, w->event.event, &w->row.duty);
 	if (l.key)
 		journal_done_after(j, w->target, w->seq, LOOK_BACK, same_key, &l, NULL);
 }

@@ -1,4 +1,3 @@
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/engine_inside.h"
@@ -7,43 +6,11 @@
 #include <string.h>
 
 #define SCAN_AT_ONCE 20000
-#define GRACE_MS     500 /* a request has `timeout` too, and is to say why it ended */
-
-static struct lane_settings settings_of(const struct instance_config *c)
-{
-	return (struct lane_settings){
-		.retry = c->retry,
-		.rate = c->rate,
-		.concurrency = c->concurrency,
-		.timeout_ms = c->timeout_ms + GRACE_MS,
-		.deadline_ms = c->deadline_ms,
-		.ordered = c->order_by != ORDER_NONE,
-	};
-}
-
-static bool parse_path(const char *text, struct path *out, struct err *err)
-{
-	size_t used;
-
-	return path_parse(text, strlen(text), out, &used, err);
-}
-
-/* Once, because every delivery is looked at with them. */
-static bool parse_order(struct target *t, struct err *err)
-{
-	const struct instance_config *c = t->section;
-
-	if (c->order_by == ORDER_NONE || c->order_by == ORDER_GROUP)
-		return true;
-	return parse_path("source", &t->source_path, err) &&
-	       parse_path(c->order_by == ORDER_PATH ? c->order_path : "subject", &t->order_path,
-			  err);
-}
 
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
 			  uint64_t cursor, struct err *err)
 {
-	struct lane_settings settings = settings_of(section);
+	struct lane_settings settings = lane_settings_of(section);
 	struct target *t = mem_new(struct target);
 
 	t->engine = e;
@@ -51,7 +18,7 @@ struct target *target_new(struct engine *e, const struct instance_config *sectio
 	t->number = number;
 	t->lane = lane_new(number, &settings, cursor);
 	t->next = t->cursor = cursor;
-	if (parse_order(t, err))
+	if (order_read(&t->order, section, err))
 		return t;
 	target_free(t);
 	return NULL;
@@ -64,46 +31,9 @@ void target_free(struct target *t)
 	for (size_t i = 0; i < t->nkept; i++)
 		event_unref(t->kept[i].event);
 	free(t->kept);
-	path_free(&t->source_path);
-	path_free(&t->order_path);
+	order_free(&t->order);
 	lane_free(t->lane);
 	free(t);
-}
-
-/* A firing is no event of ours in this sense: it stands for its members. */
-bool target_is_own(const struct event *ev)
-{
-	return strncmp(ev->type, "pointsman.", 10) == 0 && strcmp(ev->type, EVENT_FIRED) != 0;
-}
-
-static bool find_text(const struct event *ev, enum event_view view, const struct path *path,
-		      struct buf *out)
-{
-	struct buf scratch = {0};
-	struct json_value v = event_find(ev, view, path, &scratch);
-
-	if (v.kind != KIND_ABSENT && v.kind != KIND_NULL)
-		json_text(&v, out);
-	buf_free(&scratch);
-	return v.kind != KIND_ABSENT && v.kind != KIND_NULL;
-}
-
-uint64_t target_order_key(const struct target *t, const struct event *ev, const struct duty *duty)
-{
-	enum event_view view = duty->members ? EVENT_MEMBERS : EVENT_ITSELF;
-	struct buf value = {0}, source = {0};
-	uint64_t key = 0;
-
-	if (t->section->order_by == ORDER_GROUP)
-		return duty->group;
-	if (t->order_path.n && find_text(ev, view, &t->order_path, &value)) {
-		find_text(ev, view, &t->source_path, &source);
-		key = hash64(buf_text(&value), value.len, hash64(buf_text(&source), source.len, 1));
-		key = key ? key : 1;
-	}
-	buf_free(&value);
-	buf_free(&source);
-	return key;
 }
 
 /* Kept in order of seq, which is the order of arrival but for recalled ones. */
@@ -155,17 +85,17 @@ void target_drop_event(struct target *t, uint64_t seq)
 static void offer(struct target *t, struct event *ev, const struct duty *duty, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = target_order_key(t, ev, duty);
+	uint64_t key = order_key(&t->order, ev, duty);
 
 	keep_event(t, ev);
-	lane_offer(t->lane, ev->seq, duty, key, target_is_own(ev), engine_now(e), &e->effects);
+	lane_offer(t->lane, ev->seq, duty, key, event_is_own(ev), engine_now(e), &e->effects);
 	target_effects(t, txn);
 }
 
 void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = target_order_key(t, ev, &row->duty);
+	uint64_t key = order_key(&t->order, ev, &row->duty);
 
 	lane_recall(t->lane, row, key, engine_now(e), &e->effects);
 	if (txn)

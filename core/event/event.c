@@ -292,6 +292,11 @@ static bool own(const char *type)
 	return strncmp(type, "pointsman.", strlen("pointsman.")) == 0;
 }
 
+bool event_is_own(const struct event *ev)
+{
+	return own(ev->type) && strcmp(ev->type, EVENT_FIRED) != 0;
+}
+
 bool event_type_fits(const char *pattern, const char *type)
 {
 	if (own(type) && !own(pattern))

@@ -79,6 +79,9 @@ struct json_value event_find(const struct event *ev, enum event_view view, const
 bool event_each(const struct event *ev, enum event_view view, const struct path *path,
 		struct buf *scratch, json_each_fn *fn, void *arg);
 
+/* Is it one of the router's own about somebody?  A firing stands for its members and is not. */
+bool event_is_own(const struct event *ev);
+
 /* Does `type` fit `pattern`?  A final `*` stands for one or more words, elsewhere for one;
  * "*" alone fits all but pointsman.*. */
 bool event_type_fits(const char *pattern, const char *type);

@@ -336,7 +336,7 @@ static void clear_suspicion(struct journal *j)
 	free(suspect);
 }
 
-static int open_file(struct journal *j, bool *fresh, int64_t *version)
+static int open_tables(struct journal *j, bool *fresh, int64_t *version)
 {
 	int64_t tables = 0;
 	int rc = connect_file(j);
@@ -355,9 +355,14 @@ static int open_file(struct journal *j, bool *fresh, int64_t *version)
 	/* A statement that does not compile means tables that are not there. */
 	if (rc == SQLITE_ERROR)
 		rc = SQLITE_CORRUPT;
-	if (rc == SQLITE_OK && must_check(j))
-		rc = check_pages(j);
 	return rc;
+}
+
+static int open_file(struct journal *j, bool *fresh, int64_t *version)
+{
+	int rc = open_tables(j, fresh, version);
+
+	return rc == SQLITE_OK && *version <= JOURNAL_SCHEMA && must_check(j) ? check_pages(j) : rc;
 }
 
 static bool explain_open(struct journal *j, int rc, int64_t version, struct err *err)
@@ -493,6 +498,25 @@ struct journal *journal_open(struct world *world, const char *directory,
 	}
 	journal_make_reserve(j);
 	return j;
+}
+
+struct journal *journal_open_in_memory(struct err *err)
+{
+	struct journal *j = mem_new(struct journal);
+	int64_t version = 0;
+	bool fresh;
+	int rc;
+
+	j->world = world_real();
+	j->lock = -1;
+	j->directory = mem_text("");
+	j->path = mem_text(":memory:");
+	rc = open_tables(j, &fresh, &version);
+	if (explain_open(j, rc, version, err))
+		return j;
+	j->failed = true;
+	journal_close(j);
+	return NULL;
 }
 
 static enum journal_status forget(struct journal *j, const char *key, struct err *err)

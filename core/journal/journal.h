@@ -38,6 +38,9 @@ struct journal_opened { /* what opening found */
  * under a dated name.  NULL with *err. */
 struct journal *journal_open(struct world *world, const char *directory,
 			     struct journal_opened *found, struct err *err);
+/* One that no file stands behind and that is gone when it is closed: for a rehearsal.  Not to
+ * be pruned. */
+struct journal *journal_open_in_memory(struct err *err);
 /* Marks the stop as clean. */
 void journal_close(struct journal *j);
 /* For a verb that opened the journal while no daemon runs: a crash that came before is

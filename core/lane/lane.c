@@ -7,6 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define GRACE_MS 500 /* a request has `timeout` too, and is to say why it ended */
+
+struct lane_settings lane_settings_of(const struct instance_config *section)
+{
+	return (struct lane_settings){
+		.retry = section->retry,
+		.rate = section->rate,
+		.concurrency = section->concurrency,
+		.timeout_ms = section->timeout_ms + GRACE_MS,
+		.deadline_ms = section->deadline_ms,
+		.ordered = section->order_by != ORDER_NONE,
+	};
+}
+
 struct lane *lane_new(uint32_t target, const struct lane_settings *settings, uint64_t cursor)
 {
 	struct lane *l = mem_new(struct lane);

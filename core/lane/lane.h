@@ -27,6 +27,9 @@ struct lane_settings {
 	int64_t timeout_ms, deadline_ms;
 	bool ordered; /* order-by is not none */
 };
+/* As the target's section says.  A delivery has a little longer than the `timeout` of its
+ * request, which is to say why it ended. */
+struct lane_settings lane_settings_of(const struct instance_config *section);
 
 struct lane_now {        /* given with every input */
 	int64_t wall;    /* ms since 1970: stored times */

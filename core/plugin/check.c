@@ -295,5 +295,6 @@ void check_config(const struct config *config, struct loader *loader, struct rep
 	check_rules(&s);
 	check_targets(&s);
 	check_cycles(&s);
+	check_tests(&s);
 	survey_free(&s);
 }

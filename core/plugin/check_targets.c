@@ -16,7 +16,7 @@ struct visits {
 	size_t n;
 };
 
-static bool delivers_to(const struct rule_config *r, const char *target)
+bool delivers_to(const struct rule_config *r, const char *target)
 {
 	for (size_t i = 0; i < r->n; i++) {
 		if (strcmp(r->duties[i].target, target) == 0 ||
@@ -374,43 +374,6 @@ static void check_group(const struct survey *s, const struct rule_config *r)
 			"a rate per group");
 }
 
-/* `RULE -> TARGET [xN]` */
-static void check_expectation(const struct survey *s, const struct test_config *t, char *text)
-{
-	struct place at = ini_place(t->expect_key, 0);
-	char *rest, *rule = strtok_r(text, " \t", &rest), *arrow = strtok_r(NULL, " \t", &rest);
-	char *target = strtok_r(NULL, " \t", &rest), *times = strtok_r(NULL, " \t", &rest);
-	const struct rule_config *r = config_rule(s->config, rule);
-
-	if (!arrow || strcmp(arrow, "->") != 0 || !target || strtok_r(NULL, " \t", &rest) ||
-	    (times && (times[0] != 'x' || !times[1] || times[1 + strspn(times + 1, "0123456789")])))
-		report_error(
-			s->report, at,
-			"expect: `none`, or RULE -> TARGET, or RULE -> TARGET x2, separated by "
-			"commas");
-	else if (!r)
-		report_error(s->report, at, "expect: no rule `%s`", rule);
-	else if (!delivers_to(r, target))
-		report_error(s->report, at, "expect: rule %s does not deliver to `%s`", rule,
-			     target);
-}
-
-static void check_test(const struct survey *s, const struct test_config *t)
-{
-	size_t at;
-	char **list;
-
-	if (!t->expect || strcmp(t->expect, "none") == 0)
-		return;
-	list = list_split(t->expect, &at);
-	if (!list)
-		report_error(s->report, config_place(t->expect_key, t->expect, at),
-			     "expect: an element is missing here");
-	for (size_t i = 0; list && list[i]; i++)
-		check_expectation(s, t, list[i]);
-	list_free(list);
-}
-
 void check_targets(struct survey *s)
 {
 	const struct config *c = s->config;
@@ -427,6 +390,4 @@ void check_targets(struct survey *s)
 		if (is_target(&c->instances[i]))
 			check_target(s, &s->parts[i]);
 	}
-	for (size_t i = 0; i < c->ntests; i++)
-		check_test(s, &c->tests[i]);
 }

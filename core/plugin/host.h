@@ -30,14 +30,6 @@ static inline struct instance *instance_of(struct pm_host *h)
 	return (struct instance *)(void *)h; /* `host` is its first member */
 }
 
-/* What paths mean in a delivery: attributes, data, delivery.*, config.*, my.*. */
-struct host_source {
-	struct instance *instance;
-	const struct engine_call *call; /* or NULL */
-	const char *const *vars;        /* name, value, .., NULL; or NULL */
-};
-struct template_source host_source(struct host_source *from);
-
 /* Finish with what an answer means; nothing if the number is stale. */
 void host_end(struct instance *i, pm_delivery d, const struct ending *ending);
 /* The host's own count() and log() of an error: those of the plugin's table are for calls

@@ -1,6 +1,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "plugin/host.h"
+#include "plugin/scope.h"
 #include "json/check.h"
 
 #include <stdlib.h>
@@ -45,74 +46,32 @@ static const char *host_nth(struct pm_host *h, const char *key, uint32_t n)
 	return text ? scratch_text(&i->scratch, text, strlen(text)) : NULL;
 }
 
-static struct json_value as_string(const char *text, struct buf *scratch)
+static struct scope scope_of(const struct instance *i, const struct engine_call *call,
+			     const char *const *vars)
 {
-	buf_cut(scratch, 0);
-	buf_json_string(scratch, text, strlen(text));
-	return (struct json_value){KIND_STRING, scratch->data, scratch->len, 0};
-}
+	struct scope s = {.values = i->values, .vars = vars};
 
-static struct json_value as_number(uint32_t n, struct buf *scratch)
-{
-	buf_cut(scratch, 0);
-	buf_printf(scratch, "%u", n);
-	return (struct json_value){KIND_NUMBER, scratch->data, scratch->len, 0};
-}
-
-static struct json_value find_delivery(const struct engine_call *call, const char *name,
-				       struct buf *scratch)
-{
-	if (strcmp(name, "key") == 0)
-		return as_string(call->key, scratch);
-	if (strcmp(name, "attempt") == 0)
-		return as_number(call->attempt, scratch);
-	if (strcmp(name, "rule") == 0)
-		return as_string(call->rule, scratch);
-	if (strcmp(name, "held") == 0 && call->held)
-		return as_string(call->held, scratch);
-	return (struct json_value){0};
-}
-
-static struct json_value find_var(const char *const *vars, const char *name, struct buf *scratch)
-{
-	for (; vars && *vars; vars += 2) {
-		if (strcmp(vars[0], name) == 0 && vars[1])
-			return as_string(vars[1], scratch);
+	if (call) {
+		s.event = call->event;
+		s.view = call->view;
+		s.key = call->key;
+		s.rule = call->rule;
+		s.held = call->held;
+		s.attempt = call->attempt;
 	}
-	return (struct json_value){0};
-}
-
-static struct json_value find_root(void *arg, const struct path *path, struct buf *scratch)
-{
-	struct host_source *from = arg;
-	const char *root = path->steps[0].name;
-
-	if (path->n == 2 && strcmp(root, "config") == 0)
-		return as_string(values_str(from->instance->values, path->steps[1].name, NULL),
-				 scratch);
-	if (path->n == 2 && strcmp(root, "my") == 0)
-		return find_var(from->vars, path->steps[1].name, scratch);
-	if (!from->call)
-		return (struct json_value){0};
-	if (path->n == 2 && strcmp(root, "delivery") == 0)
-		return find_delivery(from->call, path->steps[1].name, scratch);
-	return event_find(from->call->event, from->call->view, path, scratch);
-}
-
-struct template_source host_source(struct host_source *from)
-{
-	return (struct template_source){find_root, from};
+	return s;
 }
 
 static const char *host_get(struct pm_host *h, pm_delivery d, const char *path)
 {
 	struct instance *i = instance_of(h);
-	struct host_source from = {i, engine_find(instance_options(i)->engine, d), NULL};
-	struct template_source source = host_source(&from);
+	const struct engine_call *call = engine_find(instance_options(i)->engine, d);
+	struct scope scope = scope_of(i, call, NULL);
+	struct template_source source = scope_source(&scope);
 	struct buf out = {0};
 	struct err err = {{0}};
 
-	if (!from.call)
+	if (!call)
 		return NULL;
 	if (template_get(path, &source, &out, &err))
 		return scratch_take(&i->scratch, &out);
@@ -166,9 +125,9 @@ static const char *host_find(struct pm_host *h, const void *json, size_t len, co
 }
 
 static const char *filled(struct instance *i, pm_delivery d, const struct template *t,
-			  struct host_source *from, const char *what)
+			  struct scope *scope, const char *what)
 {
-	struct template_source source = host_source(from);
+	struct template_source source = scope_source(scope);
 	struct ending bad = {.result = LANE_REJECT, .after_ms = -1};
 	struct buf out = {0};
 	struct err err = {{0}};
@@ -187,16 +146,17 @@ static const char *filled(struct instance *i, pm_delivery d, const struct templa
 static const char *host_render(struct pm_host *h, pm_delivery d, const char *key)
 {
 	struct instance *i = instance_of(h);
-	struct host_source from = {i, engine_find(instance_options(i)->engine, d), NULL};
+	const struct engine_call *call = engine_find(instance_options(i)->engine, d);
+	struct scope scope = scope_of(i, call, NULL);
 	const struct template *t = values_template(i->values, key);
 
-	if (!from.call)
+	if (!call)
 		return NULL;
 	if (!t) {
 		undeclared(i, key);
 		return NULL;
 	}
-	return filled(i, d, t, &from, key);
+	return filled(i, d, t, &scope, key);
 }
 
 static bool kind_of(int32_t type, enum template_kind *kind)
@@ -215,14 +175,15 @@ static const char *host_fill_template(struct pm_host *h, pm_delivery d, int32_t 
 				      const char *text, const char *const *vars)
 {
 	struct instance *i = instance_of(h);
-	struct host_source from = {i, d ? engine_find(instance_options(i)->engine, d) : NULL, vars};
+	const struct engine_call *call = d ? engine_find(instance_options(i)->engine, d) : NULL;
+	struct scope scope = scope_of(i, call, vars);
 	enum template_kind kind;
 	struct template *t;
 	const char *result;
 	struct err err;
 	size_t at;
 
-	if (d && !from.call)
+	if (d && !call)
 		return NULL;
 	if (!kind_of(type, &kind)) {
 		log_error("%s: fill() with type %d, which is no template: a bug in the plugin",
@@ -234,7 +195,7 @@ static const char *host_fill_template(struct pm_host *h, pm_delivery d, int32_t 
 		log_error("%s: fill(\"%s\"): %s", i->host.instance, text, err.text);
 		return NULL;
 	}
-	result = filled(i, d, t, &from, "a template of the plugin");
+	result = filled(i, d, t, &scope, "a template of the plugin");
 	template_free(t);
 	return result;
 }

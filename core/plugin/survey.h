@@ -62,12 +62,15 @@ struct feed feed_join(const struct survey *s, char *const *inputs);
 void check_rules(struct survey *s);
 /* check_targets.c */
 void check_targets(struct survey *s);
+/* check_tests.c */
+void check_tests(const struct survey *s);
 /* cycle.c */
 void check_cycles(struct survey *s);
 
 struct part *survey_part(const struct survey *s, const char *name); /* or NULL */
 bool is_target(const struct instance_config *i);
 bool is_emitter(const struct instance_config *i);
+bool delivers_to(const struct rule_config *r, const char *target); /* `then` included */
 
 /* "; did you mean `x`?" or "", good until the next call. */
 const char *survey_hint(const char *word, const char *const *names, size_t n);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char *samples; /* the directory the plugins were built in */
 
@@ -388,19 +389,36 @@ static void an_old_name_may_not_still_be_there(void **state)
 		  "f.ini:13:1: was: there is still a rule named `keep`\n");
 }
 
+/* The name of a new file; the caller unlinks and frees. */
+static char *file_with(const char *text)
+{
+	char *path = mem_format("/tmp/pointsman-events-XXXXXX");
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	return path;
+}
+
 static void tests_expect_rules_and_targets_that_exist(void **state)
 {
+	char *file = file_with("{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\","
+			       "\"type\":\"a.b\",\"instance\":\"src\"}");
+	char *tests = mem_format("[test a]\ngiven = %s\nexpect = keep -> out x2, keep -> act\n"
+				 "[test b]\ngiven = %s\nexpect = none\n"
+				 "[test c]\ngiven = %s\nexpect = kep -> out\n"
+				 "[test d]\ngiven = %s\nexpect = keep -> src\n"
+				 "[test e]\ngiven = %s\nexpect = keep -> out\nanswer = oot: down\n",
+				 file, file, file, file, file);
+
 	(void)state;
-	also_says("[test a]\ngiven = x.json\nexpect = keep -> out x2, keep -> act\n"
-		  "[test b]\ngiven = x.json\nexpect = none\n"
-		  "[test c]\ngiven = x.json\nexpect = kep -> out\n"
-		  "[test d]\ngiven = x.json\nexpect = keep -> src\n"
-		  "[test e]\ngiven = x.json\nexpect = keep out\n",
-		  "f.ini:18:10: expect: no rule `kep`\n"
-		  "f.ini:21:10: expect: rule keep does not deliver to `src`\n"
-		  "f.ini:24:10: expect: `none`, or RULE -> TARGET, or RULE -> TARGET x2, separated "
-		  "by "
-		  "commas\n");
+	also_says(tests, "f.ini:18:10: expect: no rule `kep`; did you mean `keep`?\n"
+			 "f.ini:21:10: expect: rule keep does not deliver to `src`\n"
+			 "f.ini:25:10: answer: no action or sink `oot`; did you mean `out`?\n");
+	unlink(file);
+	free(tests);
+	free(file);
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,11 @@
-#include "route/sequencer_inside.h"
+#include "route/own.h"
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "route/sequencer_inside.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,4 +139,67 @@ void own_chain(struct journal *j, const struct names *names, const struct event 
 	}
 	buf_printf(out, "%s%s%s", told ? " <- " : "", at->type, told == CHAIN_TOLD ? " <- .." : "");
 	event_unref(at);
+}
+
+struct event *own_event(const struct own *own)
+{
+	const struct event *cause = own->cause;
+	char id[96], time[32];
+	struct event ev = {
+		.type = own->type,
+		.subject = own->subject,
+		.source = "pointsman",
+		.instance = "pointsman",
+		.id = id,
+		.time = units_time_text(own->at, time),
+		.data = own->json,
+		.data_len = strlen(own->json),
+		.caused_by = own->caused_by,
+	};
+
+	snprintf(id, sizeof id, "%s/%016" PRIx64, own->type, own->number);
+	if (cause) {
+		ev.cause = cause->seq;
+		ev.origin = origin_of(cause);
+		ev.hops = cause->hops + 1;
+		ev.traceparent = cause->traceparent;
+	}
+	return event_create(&ev);
+}
+
+static void add_text(struct buf *json, const char *name, const char *text)
+{
+	buf_printf(json, ",\"%s\":", name);
+	if (text)
+		buf_json_string(json, text, strlen(text));
+	else
+		buf_text_add(json, "null");
+}
+
+static void add_target(struct buf *json, const char *target)
+{
+	buf_text_add(json, "{\"target\":");
+	buf_json_string(json, target, strlen(target));
+}
+
+void own_dead_json(struct buf *json, const char *target, uint32_t count, const char *why,
+		   uint64_t seq, const struct event *ev)
+{
+	add_target(json, target);
+	buf_printf(json, ",\"count\":%u", count);
+	add_text(json, "reason", why ? why : "");
+	buf_printf(json, ",\"event\":{\"seq\":%" PRIu64, seq);
+	if (ev) {
+		add_text(json, "id", ev->id);
+		add_text(json, "type", ev->type);
+		add_text(json, "subject", ev->subject);
+	}
+	buf_text_add(json, "}}");
+}
+
+void own_breaker_json(struct buf *json, const char *target, const char *why)
+{
+	add_target(json, target);
+	add_text(json, "reason", why ? why : "");
+	buf_char(json, '}');
 }

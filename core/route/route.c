@@ -80,11 +80,10 @@ static void say(struct buf *b, const char *name, const char *value)
 	buf_json_string(b, value, strlen(value));
 }
 
-/* docs/behaviour.md, loops: an own event is not told to the target it is about.  A firing stands
- * for its members and is no news about anyone. */
+/* docs/behaviour.md, loops: an own event is not told to the target it is about. */
 static bool is_about(const struct event *ev, const char *target)
 {
-	if (strncmp(ev->type, "pointsman.", 10) != 0 || strcmp(ev->type, EVENT_FIRED) == 0)
+	if (!event_is_own(ev))
 		return false;
 	return (ev->subject && strcmp(ev->subject, target) == 0) ||
 	       (ev->caused_by && strcmp(ev->caused_by, target) == 0);

@@ -67,6 +67,16 @@ void txn_begin(struct txn *t, const struct delivery *d)
 	t->changes[t->n - 1].begin = true;
 }
 
+void txn_then(struct txn *t, const struct delivery *done)
+{
+	struct delivery next = {.seq = done->seq, .duty = done->duty, .own = done->own};
+
+	next.duty.target = done->duty.then;
+	next.duty.then = 0;
+	next.state = DELIVERY_WAITING;
+	txn_begin(t, &next);
+}
+
 void txn_cursor(struct txn *t, uint32_t target, uint64_t seq)
 {
 	struct change *c = txn_add(t, CHANGE_CURSOR);

@@ -50,6 +50,7 @@ void txn_save(struct txn *t, uint32_t instance, const char *key, const char *val
 void txn_row(struct txn *t, const struct delivery *d); /* copies */
 /* A row that begins a delivery: `then`, a redrive. */
 void txn_begin(struct txn *t, const struct delivery *d);
+void txn_then(struct txn *t, const struct delivery *done); /* what follows it */
 void txn_cursor(struct txn *t, uint32_t target, uint64_t seq);
 
 #endif
