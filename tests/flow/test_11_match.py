@@ -131,6 +131,24 @@ class Match(Asking):
                               check=False)
         self.assertEqual(("\n", ""), (done.stdout, done.stderr))
 
+    def test_many_events_are_matched_alike_from_a_file_and_a_pipe(self):
+        events = "".join(f'{{"n":{n},"pad":"{"x" * (n * 7919 % 300)}"}}\n' for n in range(50000))
+        files = {"p": '{"n":[49999]}\n{"n":[{"numeric":["<",1000]}]}\n', "e": events}
+        expected = ["2"] * 1000 + [""] * 48999 + ["1"]
+        for words, given in ((("p", "e"), ""), (("p", "-"), events)):
+            done = self.run_match(*words, files=files, given=given)
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            self.assertEqual(expected, done.stdout.split("\n")[:-1])
+
+    def test_output_that_cannot_be_written_is_told(self):
+        (self.folder / "p").write_text(PATTERNS)
+        (self.folder / "e").write_text(EVENTS)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([PROGRAM, "match", "p", "e"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, cwd=self.folder, timeout=60, check=False)
+        self.assertEqual(74, done.returncode)
+        self.assertIn("standard output: No space left", done.stderr)
+
     def test_time_ends_with_the_speeds(self):
         done = self.run_match("--time", "p", "e", files={"p": PATTERNS, "e": EVENTS})
         self.assertEqual((0, "1 2\n\n2 3\n"), (done.returncode, done.stdout))
