@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +13,6 @@ struct arena_block {
 	size_t size; /* of `bytes` */
 	alignas(max_align_t) char bytes[];
 };
-
-static size_t rounded(size_t size)
-{
-	return (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-}
 
 static void begin_block(struct arena *a, struct arena_block *b)
 {
@@ -33,7 +27,7 @@ static void add_block(struct arena *a, size_t least)
 
 	size = size > MOST_BYTES ? MOST_BYTES : size;
 	size = size < least ? least : size;
-	b = mem_grow(NULL, 1, sizeof *b + size);
+	b = mem_zero(sizeof *b + size);
 	b->size = size;
 	b->next = a->blocks;
 	a->blocks = b;
@@ -41,16 +35,10 @@ static void add_block(struct arena *a, size_t least)
 	begin_block(a, b);
 }
 
-void *arena_take(struct arena *a, size_t size)
+void *arena_take_more(struct arena *a, size_t size)
 {
-	void *taken;
-
-	size = rounded(size ? size : 1);
-	if (size > (size_t)(a->end - a->at))
-		add_block(a, size);
-	taken = a->at;
-	a->at += size;
-	return memset(taken, 0, size);
+	add_block(a, size);
+	return arena_take(a, size);
 }
 
 char *arena_text(struct arena *a, const char *text, size_t len)
@@ -86,6 +74,7 @@ void arena_reset(struct arena *a)
 	}
 	kept->next = NULL;
 	a->bytes = kept->size;
+	memset(kept->bytes, 0, (size_t)(a->at - kept->bytes));
 	begin_block(a, kept);
 }
 

@@ -7,6 +7,7 @@
 #ifndef POINTSMAN_BASE_ARENA_H
 #define POINTSMAN_BASE_ARENA_H
 
+#include <stdalign.h>
 #include <stddef.h>
 
 struct arena {
@@ -15,7 +16,22 @@ struct arena {
 	size_t bytes;               /* of all blocks */
 };
 
-void *arena_take(struct arena *a, size_t size); /* zeroed, aligned for anything */
+/* What arena_take() falls back on: as it, from a new block. */
+void *arena_take_more(struct arena *a, size_t size);
+
+/* Zeroed, aligned for anything. */
+static inline void *arena_take(struct arena *a, size_t size)
+{
+	const size_t unit = alignof(max_align_t);
+	size_t rounded = size ? (size + unit - 1) & ~(unit - 1) : unit;
+	void *taken = a->at;
+
+	if (rounded > (size_t)(a->end - a->at))
+		return arena_take_more(a, rounded);
+	a->at += rounded;
+	return taken;
+}
+
 /* A copy of len bytes with a NUL behind. */
 char *arena_text(struct arena *a, const char *text, size_t len);
 /* Room for one more in an array of `n` elements that grows from nothing: the array, moved if

@@ -11,11 +11,19 @@ static const struct {
 	const char *usage, *help;
 } verbs[] = {
 	{"run", verb_run, "", "check the configuration and run"},
-	{"check", verb_check, "[--resolve]", "report all mistakes of the configuration"},
+	{"check", verb_check, "[--resolve] [--cost]",
+	 "report all mistakes of the configuration; --cost: and what each rule costs"},
+	{"explain", verb_explain,
+	 "[--rule NAME] [--type T --instance I ..] EVENT.json|- | [--rule NAME] [--then] NUMBER",
+	 "what each condition of each rule met, and what would be delivered; --then: as it was "
+	 "decided then"},
+	{"types", verb_types, "[--schema] [TYPE..]", "the types of events there may be"},
 	{"match", verb_match, "[--where] [--count] [--time] PATTERNS EVENTS",
 	 "which patterns, one a line, match which events, one a line; - is standard input; "
 	 "--where: "
 	 "expressions instead of patterns"},
+	{"init", verb_init, "--from-eventbridge RULE.json",
+	 "print a rule of EventBridge as a [rule] section; - is standard input"},
 	{"test", verb_test, "[NAME..]", "run the [test NAME] sections of the configuration"},
 	{"send", verb_send, "[--type T --subject S --id ID --source S] FILE|-",
 	 "accept one event: a CloudEvents object, or the payload of one"},

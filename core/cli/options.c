@@ -14,6 +14,7 @@ enum long_only {
 	OPT_COUNT,
 	OPT_TIME,
 	OPT_RESOLVE,
+	OPT_COST,
 	OPT_ACKNOWLEDGE,
 	OPT_UNROUTED,
 	OPT_REFUSED,
@@ -27,6 +28,10 @@ enum long_only {
 	OPT_TARGET,
 	OPT_WHY,
 	OPT_LIMIT,
+	OPT_RULE,
+	OPT_THEN,
+	OPT_SCHEMA,
+	OPT_FROM_EVENTBRIDGE,
 };
 
 static const struct option long_options[] = {
@@ -40,6 +45,7 @@ static const struct option long_options[] = {
 	{"count", no_argument, NULL, OPT_COUNT},
 	{"time", no_argument, NULL, OPT_TIME},
 	{"resolve", no_argument, NULL, OPT_RESOLVE},
+	{"cost", no_argument, NULL, OPT_COST},
 	{"acknowledge", no_argument, NULL, OPT_ACKNOWLEDGE},
 	{"unrouted", no_argument, NULL, OPT_UNROUTED},
 	{"refused", no_argument, NULL, OPT_REFUSED},
@@ -53,6 +59,10 @@ static const struct option long_options[] = {
 	{"target", required_argument, NULL, OPT_TARGET},
 	{"why", required_argument, NULL, OPT_WHY},
 	{"limit", required_argument, NULL, OPT_LIMIT},
+	{"rule", required_argument, NULL, OPT_RULE},
+	{"then", no_argument, NULL, OPT_THEN},
+	{"schema", no_argument, NULL, OPT_SCHEMA},
+	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
 	{0},
 };
 
@@ -90,6 +100,7 @@ static bool take(int option, struct options *o)
 	case OPT_COUNT: o->count = true; return true;
 	case OPT_TIME: o->time = true; return true;
 	case OPT_RESOLVE: o->resolve = true; return true;
+	case OPT_COST: o->cost = true; return true;
 	case OPT_ACKNOWLEDGE: o->acknowledge = true; return true;
 	case OPT_UNROUTED: o->unrouted = true; return true;
 	case OPT_REFUSED: o->refused = true; return true;
@@ -103,6 +114,10 @@ static bool take(int option, struct options *o)
 	case OPT_TARGET: o->target = optarg; return true;
 	case OPT_WHY: o->why = optarg; return true;
 	case OPT_LIMIT: return limit(optarg, o);
+	case OPT_RULE: o->rule = optarg; return true;
+	case OPT_THEN: o->then = true; return true;
+	case OPT_SCHEMA: o->schema = true; return true;
+	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
 	default: return false; /* getopt has said it */
 	}
 }

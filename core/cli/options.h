@@ -17,9 +17,11 @@ struct options {
 	size_t nwords;
 	bool json, verbose, quiet, log_json;
 	bool where, count, time; /* match */
-	bool resolve, acknowledge, unrouted, refused, force, all, help;
-	const char *type, *source, *subject, *id, *instance, *target, *why;
-	long limit; /* 0: the verb's own */
+	bool resolve, cost, acknowledge, unrouted, refused, force, all, help;
+	const char *type, *source, *subject, *id, *instance, *target, *why, *from_eventbridge;
+	const char *rule;  /* explain */
+	bool then, schema; /* explain, types */
+	long limit;        /* 0: the verb's own */
 };
 
 /* False after saying on standard error what is wrong. */

@@ -99,6 +99,24 @@ static void read_event(struct journal *j, struct sequencer *s, void *arg)
 	settle(r, view_event(j, sequencer_names(s), number(r, "seq"), &r->out, &r->err));
 }
 
+static void read_original(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)s;
+	settle(r, view_original(j, number(r, "seq"), &r->out, &r->err));
+}
+
+static void read_cell(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	const char *rule = text(r, "rule"), *group = text(r, "group");
+
+	(void)j;
+	view_cell(sequencer_cell(s, rule ? rule : "", group ? group : ""), sequencer_names(s),
+		  &r->out);
+}
+
 /* The target a request names: false with r->err for one nobody knows. */
 static bool target_number(struct request *r, struct sequencer *s, uint32_t *target)
 {
@@ -286,6 +304,8 @@ static const struct verb {
 	{"status", NULL, do_status},
 	{"events", read_events, NULL},
 	{"event", read_event, NULL},
+	{"original", read_original, NULL},
+	{"cell", read_cell, NULL},
 	{"dead", read_dead, NULL},
 	{"letter", read_letter, NULL},
 	{"retry", NULL, do_retry},

@@ -1,3 +1,4 @@
+#include "cli/cost.h"
 #include "cli/resolve.h"
 #include "cli/verbs.h"
 #include "plugin/check.h"
@@ -50,7 +51,9 @@ int verb_check(const struct options *o)
 		print_json(&report);
 	else
 		fputs(buf_text(&text), stderr);
-	if (good && !o->json && !o->quiet)
+	if (good && o->cost)
+		good = cost_print(c, o->json);
+	else if (good && !o->json && !o->quiet)
 		say_good(c);
 	buf_free(&text);
 	report_free(&report);

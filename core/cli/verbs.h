@@ -8,7 +8,10 @@
 
 int verb_run(const struct options *o);
 int verb_check(const struct options *o);
+int verb_explain(const struct options *o);
+int verb_types(const struct options *o);
 int verb_match(const struct options *o);
+int verb_init(const struct options *o);
 int verb_test(const struct options *o);
 int verb_send(const struct options *o);
 int verb_status(const struct options *o);

@@ -137,6 +137,31 @@ void view_rules(const struct plan *p, struct buf *out)
 					    (json_int_t)count.mismatches));
 }
 
+static json_t *slots_json(const struct cell *c, const struct names *names)
+{
+	json_t *slots = json_object();
+
+	for (size_t i = 0; i < c->nslots; i++) {
+		const struct cell_slot *s = &c->slots[i];
+
+		json_object_set_new(slots, names_text(names, s->input),
+				    s->seq ? json_pack("{sI so sb}", "seq", (json_int_t)s->seq,
+						       "at", jsonline_time(s->at), "new",
+						       (int)s->fresh)
+					   : json_null());
+	}
+	return slots;
+}
+
+void view_cell(const struct cell *c, const struct names *names, struct buf *out)
+{
+	static const struct cell nothing;
+
+	c = c ? c : &nothing;
+	jsonline_add(out, json_pack("{so sI sb}", "inputs", slots_json(c, names), "events",
+				    (json_int_t)c->n, "open", (int)c->open));
+}
+
 struct page {
 	struct journal *journal;
 	const struct names *names;
@@ -257,6 +282,25 @@ bool view_event(struct journal *j, const struct names *names, uint64_t seq, stru
 	json_object_set_new(o, "gathered", json_boolean(is_gathered(&row)));
 	journal_event_clear(&row);
 	jsonline_add(out, o);
+	return true;
+}
+
+bool view_original(struct journal *j, uint64_t seq, struct buf *out, struct err *err)
+{
+	struct journal_event row;
+	const struct event *ev;
+	struct buf text = {0};
+
+	if (!load_event(j, seq, &row, err))
+		return false;
+	ev = row.event;
+	event_json(ev, &text);
+	jsonline_add(out, json_pack("{ss% sI sI so sI sI sb}", "event", text.data, text.len, "at",
+				    (json_int_t)ev->at, "cause", (json_int_t)ev->cause, "caused_by",
+				    jsonline_text(ev->caused_by), "origin", (json_int_t)ev->origin,
+				    "hops", (json_int_t)ev->hops, "refused", (int)row.refused));
+	buf_free(&text);
+	journal_event_clear(&row);
 	return true;
 }
 

@@ -58,9 +58,11 @@ struct instance_config {
 	size_t nhost;
 };
 
-struct selector_config {       /* what rules and inputs have in common */
-	char **on, **from;     /* NULL-terminated, or NULL */
-	char *where, *changed; /* or NULL */
+struct selector_config {         /* what rules and inputs have in common */
+	char **on, **from;       /* NULL-terminated, or NULL */
+	char *where, *changed;   /* or NULL */
+	struct setting *pattern; /* or NULL */
+	bool pattern_data;       /* pattern-at = data */
 	const struct ini_key *on_key, *from_key, *where_key, *changed_key; /* or NULL */
 };
 

@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const input_keys[] = {"for", "was", "on", "from", "where", "changed", NULL};
-static const char *const rule_keys[] = {
-	"for",      "was",   "enabled",  "on",     "from",    "where", "changed", "inputs", "reset",
-	"coalesce", "count", "group-by", "groups", "overlap", "else",  "do",      NULL};
-static const char *const several[] = {"for", "on", "from", "where", "inputs", "do", NULL};
+static const char *const input_keys[] = {"for",     "was",        "on",      "from", "where",
+					 "pattern", "pattern-at", "changed", NULL};
+static const char *const rule_keys[] = {"for",     "was",      "enabled",    "on",       "from",
+					"where",   "pattern",  "pattern-at", "changed",  "inputs",
+					"reset",   "coalesce", "count",      "group-by", "groups",
+					"overlap", "else",     "do",         NULL};
+static const char *const several[] = {"for",     "on",     "from", "where",
+				      "pattern", "inputs", "do",   NULL};
 
 static bool type_word(const char *p, size_t len)
 {
@@ -71,6 +74,38 @@ static void read_changed(struct selector_config *out, const struct section *s)
 	path_free(&path);
 }
 
+/* `@FILE`, or as it stands, with references resolved. */
+static struct setting *read_pattern_text(const struct section *s)
+{
+	const struct ini_key *key = section_key(s, "pattern");
+	struct setting one = {.key = key};
+
+	if (!key || !*key->value)
+		return NULL;
+	if (*key->value == '@') {
+		if (!section_setting(s, key, "pattern", &one))
+			return NULL;
+	} else {
+		one.value = section_text(s, "pattern");
+		if (!one.value)
+			return NULL;
+		one.name = mem_text("pattern");
+	}
+	return memcpy(mem_new(struct setting), &one, sizeof one);
+}
+
+static void read_pattern(struct selector_config *out, const struct section *s)
+{
+	static const char *const places[] = {"event", "data", NULL};
+	int at = 0;
+
+	out->pattern = read_pattern_text(s);
+	section_word(s, "pattern-at", places, &at);
+	out->pattern_data = at == 1;
+	if (section_key(s, "pattern-at") && !section_key(s, "pattern"))
+		section_error(s, "pattern-at", "there is no `pattern` to look at it");
+}
+
 static void read_selector(struct selector_config *out, const struct section *s)
 {
 	out->on_key = section_key(s, "on");
@@ -80,6 +115,7 @@ static void read_selector(struct selector_config *out, const struct section *s)
 	out->on = section_list(s, "on");
 	out->from = section_list(s, "from");
 	out->where = section_text(s, "where");
+	read_pattern(out, s);
 	check_patterns(s, out->on);
 	read_changed(out, s);
 }
@@ -90,6 +126,8 @@ static void selector_free(struct selector_config *s)
 	list_free(s->from);
 	free(s->where);
 	free(s->changed);
+	if (s->pattern)
+		setting_list_free(s->pattern, 1);
 }
 
 void read_input(struct config *c, const struct section *s)
@@ -192,9 +230,10 @@ static void read_overlap(struct rule_config *r, const struct section *s)
 
 static void check_together(const struct rule_config *r, const struct section *s)
 {
-	static const char *const of_inputs[] = {"on", "from", "where", "changed"};
+	static const char *const of_inputs[] = {"on",      "from",       "where",
+						"pattern", "pattern-at", "changed"};
 
-	for (size_t i = 0; r->inputs_key && i < 4; i++) {
+	for (size_t i = 0; r->inputs_key && i < sizeof of_inputs / sizeof *of_inputs; i++) {
 		if (section_key(s, of_inputs[i]))
 			section_error(s, of_inputs[i],
 				      "a rule with `inputs` takes its events through them; write "

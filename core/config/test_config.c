@@ -168,6 +168,35 @@ static void rules_are_typed(void **state)
 	config_free(c);
 }
 
+static void a_pattern_goes_over_several_lines_or_lives_in_a_file(void **state)
+{
+	struct config *c = good("[vars]\nstate = running\n"
+				"[rule r]\npattern = {\"a\":\n  [\"${state}\"],\n  \"$or\": [1]}\n"
+				"pattern-at = data\ndo = a\n"
+				"[rule e]\npattern = {}\npattern-at = event\ndo = a\n"
+				"[input i]\npattern = {}\n"
+				"[rule n]\ndo = a\n");
+
+	(void)state;
+	assert_string_equal(config_rule(c, "r")->select.pattern->value,
+			    "{\"a\": [\"running\"], \"$or\": [1]}");
+	assert_true(config_rule(c, "r")->select.pattern_data);
+	assert_string_equal(config_rule(c, "e")->select.pattern->value, "{}");
+	assert_false(config_rule(c, "e")->select.pattern_data);
+	assert_non_null(config_input(c, "i")->select.pattern);
+	assert_null(config_rule(c, "n")->select.pattern);
+	config_free(c);
+	says("[rule r]\npattern = @no.json\ndo = a\n",
+	     "dir/f.ini:2:11: pattern: @no.json: cannot open dir/no.json: No such file or "
+	     "directory\n");
+	says("[rule r]\npattern = {}\npattern-at = detail\ndo = a\n",
+	     "dir/f.ini:3:14: pattern-at: `detail` is none of: event, data\n");
+	says("[rule r]\npattern-at = data\ndo = a\n",
+	     "dir/f.ini:2:14: pattern-at: there is no `pattern` to look at it\n");
+	mentions("[rule r]\ninputs = a\npattern = {}\ndo = a\n",
+		 "pattern: a rule with `inputs` takes its events through them");
+}
+
 static void a_section_with_for_is_read_once_per_word(void **state)
 {
 	struct config *c = good("[vars]\nwho = bot-${each}\n"
@@ -282,10 +311,9 @@ static void unknown_words_come_with_the_nearest(void **state)
 	     "dir/f.ini:2:1: unknown key `stat` in [pointsman]; did you mean `state`?\n");
 	says("[rule r]\nwehre = x\ndo = a\n",
 	     "dir/f.ini:2:1: unknown key `wehre` in [rule]; did you mean `where`?\n");
-	says("[rule r]\npattern = {}\npattern-at = data\nshadow = yes\ndo = a\n",
-	     "dir/f.ini:2:1: unknown key `pattern` in [rule]\n"
-	     "dir/f.ini:3:1: unknown key `pattern-at` in [rule]\n"
-	     "dir/f.ini:4:1: unknown key `shadow` in [rule]\n");
+	says("[rule r]\npatern = {}\nschedule = x\ndo = a\n",
+	     "dir/f.ini:2:1: unknown key `patern` in [rule]; did you mean `pattern`?\n"
+	     "dir/f.ini:3:1: unknown key `schedule` in [rule]\n");
 	says("[rule r]\noverlap = paralel\ndo = a\n",
 	     "dir/f.ini:2:11: overlap: `paralel` is none of: parallel, supersede, queue\n");
 }
@@ -595,6 +623,7 @@ int main(void)
 		cmocka_unit_test(the_core_section_is_typed),
 		cmocka_unit_test(host_keys_are_typed_and_kept_as_written),
 		cmocka_unit_test(rules_are_typed),
+		cmocka_unit_test(a_pattern_goes_over_several_lines_or_lives_in_a_file),
 		cmocka_unit_test(a_section_with_for_is_read_once_per_word),
 		cmocka_unit_test(variables_fill_in_each_other_in_any_order),
 		cmocka_unit_test(variables_cannot_grow_without_end),

@@ -2,7 +2,9 @@
 #include "base/mem.h"
 #include "json/find.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,18 +59,51 @@ static int compare_plain(const char *a, size_t a_len, const char *b, size_t b_le
 	return a_minus ? -found : found;
 }
 
-/* Digits that fit a double, and a power of ten that is one: their quotient or product is
- * rounded once, and so is exact.  False: it is another kind of number. */
+#define MOST_DIGITS 19 /* that 64 bits hold, whatever they are */
+
+/* Digits and a power of ten that both fit a double: their quotient is rounded once, and so is
+ * the nearest. */
+static bool divide(uint64_t digits, size_t behind, double *value)
+{
+	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+					1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+
+	if (digits >> 53)
+		return false;
+	*value = (double)digits / powers[behind];
+	return true;
+}
+
+#if LDBL_MANT_DIG == 64
+/* The same with more bits, rounded a second time: which does no harm unless the first result
+ * lies close to the middle between two doubles. */
+static bool divide_wide(uint64_t digits, size_t behind, double *value)
+{
+	static const long double powers[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
+					     1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+					     1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L};
+	long double quotient = (long double)digits / powers[behind];
+	uint64_t mantissa;
+
+	memcpy(&mantissa, &quotient, sizeof mantissa);
+	mantissa &= 0x7ff;
+	if (mantissa >= 0x3ff && mantissa <= 0x401)
+		return false;
+	*value = (double)quotient;
+	return true;
+}
+#else
+#define divide_wide divide
+#endif
+
+/* A number without exponent and of few enough digits. */
 static bool simple_value(const char *text, size_t len, double *value)
 {
-	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-					1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-					1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 	bool minus = len && *text == '-', fraction = false;
 	uint64_t digits = 0;
 	size_t behind = 0;
 
-	if (len > 17)
+	if (len > MOST_DIGITS + (size_t)minus + (memchr(text, '.', len) != NULL))
 		return false;
 	for (size_t i = minus; i < len; i++) {
 		if (text[i] == '.') {
@@ -80,9 +115,8 @@ static bool simple_value(const char *text, size_t len, double *value)
 		digits = digits * 10 + (uint64_t)(text[i] - '0');
 		behind += fraction;
 	}
-	if (digits >> 53)
+	if (!divide(digits, behind, value) && !divide_wide(digits, behind, value))
 		return false;
-	*value = (double)digits / powers[behind];
 	if (minus)
 		*value = -*value;
 	return true;

@@ -124,3 +124,19 @@ void path_free(struct path *p)
 	free(p->text);
 	*p = (struct path){0};
 }
+
+static void add_steps(struct path *out, const struct path *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		out->steps[out->n] = from->steps[i];
+		out->steps[out->n++].name = mem_slice(from->steps[i].name, from->steps[i].len);
+	}
+}
+
+void path_join(const struct path *a, const struct path *b, struct path *out)
+{
+	*out = (struct path){.text = mem_format("%s.%s", a->text, b->text),
+			     .steps = mem_zero((a->n + b->n) * sizeof *out->steps)};
+	add_steps(out, a);
+	add_steps(out, b);
+}

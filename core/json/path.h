@@ -32,6 +32,8 @@ struct path {
  * failure false, *used is where it went wrong, and `out` is empty. */
 bool path_parse(const char *text, size_t len, struct path *out, size_t *used, struct err *err);
 void path_free(struct path *p);
+/* `b`, which begins where `a` ends; a copy. */
+void path_join(const struct path *a, const struct path *b, struct path *out);
 
 /* Is this name written in a path as it stands, or must it be quoted? */
 bool path_name_bare(const char *name, size_t len);

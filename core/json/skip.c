@@ -3,6 +3,33 @@
 #include <stdint.h>
 #include <string.h>
 
+const char *skip_long(const char *p, const char *end, bool *escaped)
+{
+	*escaped = false;
+	for (;;) {
+#ifdef __SSE2__
+		while (end - p >= 16) {
+			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+			__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+						   _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+			unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+
+			if (mask) {
+				p += __builtin_ctz(mask);
+				break;
+			}
+			p += 16;
+		}
+#endif
+		while (p < end && *p != '"' && *p != '\\')
+			p++;
+		if (end - p < 2 || *p == '"')
+			return p < end && *p == '"' ? p : end;
+		*escaped = true;
+		p += 2;
+	}
+}
+
 static const char *skip_bytewise(const char *p, const char *end, size_t open)
 {
 	while (p < end) {

@@ -29,32 +29,26 @@ static inline const char *skip_to_item(const char *p, const char *end)
 	return p;
 }
 
+/* As skip_to_quote(), for texts that are long, have escapes, or stand near the end. */
+const char *skip_long(const char *p, const char *end, bool *escaped);
+
 /* p behind the opening quote; at the closing one.  *escaped tells of backslashes before it. */
 static inline const char *skip_to_quote(const char *p, const char *end, bool *escaped)
 {
-	*escaped = false;
-	for (;;) {
 #ifdef __SSE2__
-		while (end - p >= 16) {
-			__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-			__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-						   _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-			unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+	if (end - p >= 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i quotes = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+		__m128i either = _mm_or_si128(quotes, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+		unsigned mask = (unsigned)_mm_movemask_epi8(either);
 
-			if (mask) {
-				p += __builtin_ctz(mask);
-				break;
-			}
-			p += 16;
+		if (mask && p[__builtin_ctz(mask)] == '"') {
+			*escaped = false;
+			return p + __builtin_ctz(mask);
 		}
-#endif
-		while (p < end && *p != '"' && *p != '\\')
-			p++;
-		if (end - p < 2 || *p == '"')
-			return p < end && *p == '"' ? p : end;
-		*escaped = true;
-		p += 2;
 	}
+#endif
+	return skip_long(p, end, escaped);
 }
 
 /* p at the opening quote; behind the closing one. */

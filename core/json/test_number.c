@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void expect(const char *a, const char *b, int order)
@@ -84,6 +87,31 @@ static void signs_come_first(void **state)
 	expect("-1e400", "0", -1);
 }
 
+/* As the C library reads them, which is right to the last bit. */
+static void a_double_is_the_nearest_there_is(void **state)
+{
+	uint64_t dice = 88172645463325252U;
+
+	(void)state;
+	for (int i = 0; i < 400000; i++) {
+		char text[64];
+		double read;
+
+		dice ^= dice << 13;
+		dice ^= dice >> 7;
+		dice ^= dice << 17;
+		if (i % 2)
+			snprintf(text, sizeof text, "%s%" PRIu64 ".%0*" PRIu64, i % 4 ? "-" : "",
+				 dice % 1000, 1 + i % 17, dice >> 10 & 0xffffffffff);
+		else /* halfway between two doubles, and beside it */
+			snprintf(text, sizeof text, "%" PRIu64,
+				 ((uint64_t)1 << 54) + (dice >> 12) * 4 + 1 + dice % 3);
+		read = json_number_double(text, strlen(text));
+		if (read != strtod(text, NULL))
+			fail_msg("%s is read as %.20g", text, read);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +119,7 @@ int main(void)
 		cmocka_unit_test(integers_of_any_length_compare_exactly),
 		cmocka_unit_test(others_compare_as_doubles),
 		cmocka_unit_test(signs_come_first),
+		cmocka_unit_test(a_double_is_the_nearest_there_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,7 @@ void check_config(const struct config *config, struct loader *loader, struct rep
 	check_was(&s);
 	survey_rows(&s);
 	check_rules(&s);
+	check_shadow(&s);
 	check_targets(&s);
 	check_cycles(&s);
 	check_tests(&s);

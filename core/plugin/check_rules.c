@@ -1,17 +1,19 @@
 /* Rules and inputs: who may trigger them, and do the fields they ask for exist? */
 #include "base/mem.h"
 #include "plugin/survey.h"
+#include "rules/pattern.h"
 #include "rules/ruleset.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct asking { /* a rule or input */
-	struct survey *s;
-	const struct selector_config *select;
-	const char *kind, *name;
-	struct place at;
-};
+struct place testing_place(const struct testing *t, size_t at)
+{
+	const struct selector_config *s = t->asking->select;
+
+	return t->text == s->where ? config_place(s->where_key, s->where, at)
+				   : setting_place(s->pattern, at);
+}
 
 static struct place key_place(const struct asking *a, const struct ini_key *key)
 {
@@ -143,16 +145,36 @@ static void miss_path(const struct asking *a, struct place at, const char *key,
 	free(near);
 }
 
-static void check_uses(const struct asking *a, const struct feed *feed, const struct expr *e)
+/* What the rule asks of an event. */
+struct tests {
+	struct testing where, pattern;
+};
+
+static void check_use(const struct testing *t, const struct feed *feed, const struct expr_use *use)
 {
-	struct expr_use use;
+	struct path joined = {0};
+	const struct path *path = use->path;
 	bool all;
 
-	for (size_t i = 0; i < expr_uses(e, 0, NULL) && feed->n; i++) {
-		expr_uses(e, i, &use);
-		if (!use.prefix && feed_find(feed, use.path, 0, &all) == FIELD_ABSENT)
-			miss_path(a, config_place(a->select->where_key, a->select->where, use.at),
-				  "where", feed, use.path);
+	if (use->prefix) {
+		if (feed_find(feed, use->prefix, 0, &all) == FIELD_ABSENT)
+			return; /* told once, at the `any` */
+		path_join(use->prefix, use->path, &joined);
+		path = &joined;
+	}
+	if (feed_find(feed, path, 0, &all) == FIELD_ABSENT)
+		miss_path(t->asking, testing_place(t, use->at), t->key, feed, path);
+	path_free(&joined);
+}
+
+static void check_uses(const struct testing *t, const struct feed *feed)
+{
+	struct expr_use use;
+	size_t n = t->e ? expr_uses(t->e, 0, NULL) : 0;
+
+	for (size_t i = 0; i < n && feed->n; i++) {
+		expr_uses(t->e, i, &use);
+		check_use(t, feed, &use);
 	}
 }
 
@@ -178,6 +200,25 @@ static bool may_pass(const struct expr *e, const struct row *row)
 	}
 	return row_find(row, &e->path, 0) != FIELD_ABSENT &&
 	       (e->value.kind != VALUE_PATH || row_find(row, &e->value.path, 0) != FIELD_ABSENT);
+}
+
+static struct expr *parse_pattern(const struct asking *a, struct arena *arena)
+{
+	const struct setting *p = a->select->pattern;
+	enum pattern_root root = a->select->pattern_data ? PATTERN_DATA : PATTERN_EVENT;
+	struct expr *e;
+	struct err err;
+	size_t at = 0;
+
+	if (!p)
+		return NULL;
+	e = pattern_parse(arena, root, p->value, strlen(p->value), &at, &err);
+	if (!e)
+		report_error(a->s->report, setting_place(p, at), "pattern: %s%s", err.text,
+			     !p->file && p->key->comment.line ? " (` ;` starts a comment; a "
+								"semicolon is `\\;`)"
+							      : "");
+	return e;
 }
 
 static struct expr *parse_where(const struct asking *a, struct arena *arena)
@@ -249,29 +290,37 @@ static bool may_have_new(const struct selector_config *select, const struct row 
 	return found;
 }
 
-static void narrow(const struct asking *a, struct feed *feed, const struct expr *where)
+static void narrow(const struct asking *a, struct feed *feed, const struct tests *t)
 {
+	const struct ini_key *key = t->where.e     ? a->select->where_key
+				    : t->pattern.e ? a->select->pattern->key
+						   : NULL;
 	size_t n = 0, before = a->s->report->errors;
 
-	if (where)
-		check_uses(a, feed, where);
+	check_uses(&t->where, feed);
+	check_uses(&t->pattern, feed);
 	check_changed(a, feed);
 	for (size_t i = 0; i < feed->n; i++) {
-		if ((!where || may_pass(where, feed->rows[i])) &&
+		if ((!t->where.e || may_pass(t->where.e, feed->rows[i])) &&
+		    (!t->pattern.e || may_pass(t->pattern.e, feed->rows[i])) &&
 		    may_have_new(a->select, feed->rows[i]))
 			feed->rows[n++] = feed->rows[i];
 	}
 	if (feed->n && n == 0 && a->s->report->errors == before)
-		report_error(a->s->report, key_place(a, a->select->where_key),
-			     "where: no single event type of %s %s has all the fields it asks for",
-			     a->kind, a->name);
+		report_error(a->s->report, key_place(a, key),
+			     "%s: no single event type of %s %s has all the fields it asks for",
+			     key ? key->name : "changed", a->kind, a->name);
 	feed->n = n ? n : feed->n; /* what follows shall not repeat the mistake */
 }
 
 static void ask(const struct asking *a, struct feed *feed)
 {
 	struct arena arena = {0};
-	struct expr *where = parse_where(a, &arena);
+	const struct tests tests = {
+		{a, "where", parse_where(a, &arena), a->select->where},
+		{a, "pattern", parse_pattern(a, &arena),
+		 a->select->pattern ? a->select->pattern->value : NULL},
+	};
 
 	for (size_t i = 0; i < a->s->nrows; i++) {
 		if (!row_may_come(&a->s->rows[i], a->select))
@@ -282,7 +331,9 @@ static void ask(const struct asking *a, struct feed *feed)
 	check_from(a);
 	check_on(a, feed);
 	check_enabled(a, feed);
-	narrow(a, feed, where);
+	narrow(a, feed, &tests);
+	check_compare(&tests.where, feed);
+	check_compare(&tests.pattern, feed);
 	arena_free(&arena);
 }
 

@@ -32,7 +32,7 @@ struct graph {
 
 static bool has_condition(const struct selector_config *s)
 {
-	return s->where || s->changed;
+	return s->where || s->pattern || s->changed;
 }
 
 static bool feed_holds(const struct feed *f, const struct row *row)

@@ -8,14 +8,7 @@
 static const char *const closed[] = {"text", "number", "bool"};
 static const char *const open_types[] = {"object", "array", "any"};
 
-struct word {
-	const char *name, *type; /* type NULL: none is said */
-	size_t name_len, type_len;
-	bool optional;
-};
-
-/* The next word at *p; false at the end. */
-static bool next_word(const char **p, struct word *w)
+bool fields_next(const char **p, struct field_word *w)
 {
 	size_t len;
 	const char *colon;
@@ -25,7 +18,7 @@ static bool next_word(const char **p, struct word *w)
 	if (len == 0)
 		return false;
 	colon = memchr(*p, ':', len);
-	*w = (struct word){.name = *p, .name_len = colon ? (size_t)(colon - *p) : len};
+	*w = (struct field_word){.name = *p, .name_len = colon ? (size_t)(colon - *p) : len};
 	if (colon) {
 		w->type = colon + 1;
 		w->type_len = len - w->name_len - 1;
@@ -35,11 +28,12 @@ static bool next_word(const char **p, struct word *w)
 		w->name++;
 		w->name_len--;
 	}
+	w->star = w->name_len == 1 && *w->name == '*' && !w->type && !w->optional;
 	*p += len;
 	return true;
 }
 
-static bool among(const char *const *types, size_t n, const struct word *w)
+static bool among(const char *const *types, size_t n, const struct field_word *w)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (strlen(types[i]) == w->type_len && memcmp(types[i], w->type, w->type_len) == 0)
@@ -48,17 +42,12 @@ static bool among(const char *const *types, size_t n, const struct word *w)
 	return false;
 }
 
-static bool may_go_deeper(const struct word *w)
+static bool may_go_deeper(const struct field_word *w)
 {
 	return w->type && among(open_types, sizeof open_types / sizeof *open_types, w);
 }
 
-static bool is_star(const struct word *w)
-{
-	return w->name_len == 1 && *w->name == '*' && !w->type && !w->optional;
-}
-
-static bool is_name(const struct word *w)
+static bool is_name(const struct field_word *w)
 {
 	char *text = mem_slice(w->name, w->name_len);
 	struct path path = {0};
@@ -72,10 +61,10 @@ static bool is_name(const struct word *w)
 
 bool fields_check(const char *fields, struct err *err)
 {
-	struct word w;
+	struct field_word w;
 
-	while (next_word(&fields, &w)) {
-		if (is_star(&w))
+	while (fields_next(&fields, &w)) {
+		if (w.star)
 			continue;
 		if (!is_name(&w)) {
 			err_set(err, "`%.*s` is no field's name", (int)w.name_len, w.name);
@@ -94,7 +83,7 @@ bool fields_check(const char *fields, struct err *err)
 }
 
 /* How many steps from `from` on the word's name takes up; 0 if they differ. */
-static size_t common(const struct word *w, const struct path *path, size_t from, bool *whole)
+static size_t common(const struct field_word *w, const struct path *path, size_t from, bool *whole)
 {
 	const char *p = w->name, *end = w->name + w->name_len;
 	size_t i = from;
@@ -112,7 +101,7 @@ static size_t common(const struct word *w, const struct path *path, size_t from,
 	return i - from;
 }
 
-static enum field judge(const struct word *w, const struct path *path, size_t from)
+static enum field judge(const struct field_word *w, const struct path *path, size_t from)
 {
 	bool whole = false;
 	size_t n = common(w, path, from, &whole);
@@ -127,26 +116,62 @@ static enum field judge(const struct word *w, const struct path *path, size_t fr
 enum field fields_find(const char *fields, const struct path *path, size_t from)
 {
 	enum field best = FIELD_ABSENT, found;
-	struct word w;
+	struct field_word w;
 
 	if (from == path->n)
 		return FIELD_THERE;
-	while (next_word(&fields, &w)) {
-		found = is_star(&w) ? FIELD_OPTIONAL : judge(&w, path, from);
+	while (fields_next(&fields, &w)) {
+		found = w.star ? FIELD_OPTIONAL : judge(&w, path, from);
 		if (found > best)
 			best = found;
 	}
 	return best;
 }
 
+static enum field_type type_of_word(const struct field_word *w)
+{
+	static const struct {
+		const char *name;
+		enum field_type type;
+	} types[] = {{"text", FIELD_TEXT},
+		     {"number", FIELD_NUMBER},
+		     {"bool", FIELD_BOOL},
+		     {"object", FIELD_OBJECT}};
+
+	if (!w->type)
+		return FIELD_TEXT;
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		if (strlen(types[i].name) == w->type_len &&
+		    memcmp(types[i].name, w->type, w->type_len) == 0)
+			return types[i].type;
+	}
+	return FIELD_ANY;
+}
+
+enum field_type fields_type(const char *fields, const struct path *path, size_t from)
+{
+	struct field_word w;
+	bool whole;
+
+	if (from == path->n)
+		return FIELD_OBJECT;
+	while (fields_next(&fields, &w)) {
+		whole = false;
+		if (w.star || common(&w, path, from, &whole) != path->n - from)
+			continue;
+		return whole ? type_of_word(&w) : FIELD_OBJECT;
+	}
+	return FIELD_ANY;
+}
+
 void fields_each(const char *fields, void (*fn)(const char *name, void *arg), void *arg)
 {
-	struct word w;
+	struct field_word w;
 
-	while (next_word(&fields, &w)) {
+	while (fields_next(&fields, &w)) {
 		char *name = mem_slice(w.name, w.name_len);
 
-		if (!is_star(&w))
+		if (!w.star)
 			fn(name, arg);
 		free(name);
 	}

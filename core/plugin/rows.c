@@ -1,21 +1,32 @@
 /* What may happen, and what it may hold. */
 #include "base/mem.h"
+#include "event/event.h"
 #include "plugin/survey.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	const char *type, *fields;
-} own[] = {
-	{"pointsman.rule.fired", "rule group newest:any ?inputs:object ?window:object"},
-	{"pointsman.delivery.dead", "target count:number reason event:any"},
-	{"pointsman.breaker.opened", "target reason"},
-	{"pointsman.breaker.closed", "target reason"},
-	{"pointsman.source.stalled", "instance seconds:number reason"},
-	{"pointsman.group.dropped", "rule group"},
-	{"pointsman.journal.damaged", "*"},
+static const struct pm_type own[] = {
+	{EVENT_FIRED, "the group, where there is one",
+	 "rule group newest:any ?inputs:object ?window:object",
+	 "A rule with inputs, a window or a count fired."},
+	{"pointsman.delivery.dead", "the target", "target count:number reason event:any",
+	 "Deliveries to a target were given up."},
+	{"pointsman.breaker.opened", "the target", "target reason",
+	 "A target is taken to be down; it gets one probe at a time."},
+	{"pointsman.breaker.closed", "the target", "target reason", "A target answers again."},
+	{"pointsman.source.stalled", "the source", "instance seconds:number reason",
+	 "Nothing was heard from upstream of a source for `stalled-after`."},
+	{"pointsman.group.dropped", "the rule", "rule group",
+	 "A rule had over `groups` groups and gave one up."},
+	{"pointsman.journal.damaged", "none", "*", "The journal was damaged: what was lost."},
 };
+
+const struct pm_type *survey_own(size_t *n)
+{
+	*n = sizeof own / sizeof *own;
+	return own;
+}
 
 static void add_row(struct survey *s, struct row row)
 {
@@ -44,7 +55,7 @@ void survey_rows(struct survey *s)
 	}
 	add_row(s, (struct row){"*", "*", "send", NULL, s->nrows > 0});
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		add_row(s, (struct row){own[i].type, own[i].fields, "pointsman", NULL, false});
+		add_row(s, (struct row){own[i].name, own[i].fields, "pointsman", NULL, false});
 }
 
 static bool is_own(const char *type)
@@ -134,6 +145,30 @@ enum field feed_find(const struct feed *feed, const struct path *path, size_t fr
 			best = found;
 	}
 	return best;
+}
+
+static enum field_type row_type(const struct row *row, const struct path *path, size_t from)
+{
+	if (step_is(path, from, "data"))
+		return fields_type(row->fields, path, from + 1);
+	return path->n == from + 1 ? FIELD_TEXT : FIELD_ANY;
+}
+
+enum field_type feed_type(const struct feed *feed, const struct path *path, size_t from)
+{
+	enum field_type type = FIELD_ANY, one;
+	bool any = false;
+
+	for (size_t i = 0; i < feed->n; i++) {
+		if (row_find(feed->rows[i], path, from) == FIELD_ABSENT)
+			continue;
+		one = row_type(feed->rows[i], path, from);
+		if (one == FIELD_ANY || (any && one != type))
+			return FIELD_ANY;
+		type = one;
+		any = true;
+	}
+	return type;
 }
 
 struct names {

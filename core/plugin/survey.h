@@ -45,7 +45,23 @@ struct survey {
 	struct feed *rules, *inputs; /* as in the configuration */
 };
 
+struct asking { /* a rule or input */
+	struct survey *s;
+	const struct selector_config *select;
+	const char *kind, *name;
+	struct place at;
+};
+
+struct testing { /* its `where` or its `pattern` */
+	const struct asking *asking;
+	const char *key;      /* "where", "pattern" */
+	const struct expr *e; /* NULL: there is none, or it does not parse */
+	const char *text;     /* what `e` was parsed from */
+};
+struct place testing_place(const struct testing *t, size_t at);
+
 /* rows.c */
+const struct pm_type *survey_own(size_t *n); /* the router's own types */
 void survey_rows(struct survey *s);
 /* Can an event fit both?  `type` may end with `*` as pm_type's do. */
 bool row_fits(const char *pattern, const char *type);
@@ -54,12 +70,18 @@ bool row_may_come(const struct row *row, const struct selector_config *select);
 enum field row_find(const struct row *row, const struct path *path, size_t from);
 /* The best answer of all; *all tells whether every row may have it. */
 enum field feed_find(const struct feed *feed, const struct path *path, size_t from, bool *all);
+/* What all rows that may have the path agree on. */
+enum field_type feed_type(const struct feed *feed, const struct path *path, size_t from);
 /* Is a name of the path nearly one that the rows have?  The caller's, or NULL. */
 char *feed_nearest(const struct feed *feed, const struct path *path, size_t from);
 struct feed feed_join(const struct survey *s, char *const *inputs);
 
 /* check_rules.c: fills in the feeds */
 void check_rules(struct survey *s);
+/* check_compare.c: tests that can never be true */
+void check_compare(const struct testing *t, const struct feed *feed);
+/* check_shadow.c: rules that other rules leave nothing to do */
+void check_shadow(const struct survey *s);
 /* check_targets.c */
 void check_targets(struct survey *s);
 /* check_tests.c */

@@ -148,7 +148,7 @@ static void a_rule_nobody_can_trigger_is_an_error(void **state)
 		"[rule a]\non = item.chnged, repo.push\ndo = out\n"
 		"[rule b]\non = job.done\nfrom = src\ndo = out\n"
 		"[rule c]\non = nobody.at.all\ndo = out\n"
-		"[rule d]\non = web.anything.goes, web.*, *.push, item.*\ndo = out\n"
+		"[rule d]\non = web.anything.goes, web.*, *.push, item.*\ndo = act\n"
 		"[rule e]\non = pointsman.deliver.dead\ndo = out\n"
 		"[rule f]\non = web\ndo = out\n",
 		"f.ini:11:6: on: no source or action here emits `item.chnged`; did you mean "
@@ -174,10 +174,10 @@ static void what_is_sent_by_hand_is_asked_for_by_name_or_alone(void **state)
 {
 	(void)state;
 	says("[sink out]\nplugin = sink\ntext = {{ data.any }}\n[rule all]\non = *\ndo = out\n"
-	     "[rule x]\non = x.y\nwhere = data.z == 1\ndo = out\n",
+	     "[sink more]\nplugin = sink\n[rule x]\non = x.y\nwhere = data.z == 1\ndo = more\n",
 	     "");
 	also_says("[rule a]\non = x.y\nfrom = src, send\ndo = out\n"
-		  "[rule b]\non = x.y\ndo = out\n",
+		  "[rule b]\non = x.y\ndo = act\n",
 		  "f.ini:15:6: on: no source or action here emits `x.y`\n");
 }
 
@@ -202,7 +202,7 @@ static void a_path_no_event_can_have_is_an_error(void **state)
 		  "[rule d]\non = web.x\nwhere = data.what.ever == 1\ndo = out\n"
 		  "[rule e]\non = repo.push\nchanged = data.new.phase\ndo = out\n"
 		  "[rule f]\non = item.added, repo.push\n"
-		  "where = data.new.x == 1 and data.ref == 2\ndo = out\n",
+		  "where = data.new.x == 1 and data.ref == \"2\"\ndo = out\n",
 		  "f.ini:13:7: where: no event of rule a can have `data.aftr`; did you mean "
 		  "`data.after`?\n"
 		  "f.ini:17:9: where: no event of rule b can have `data.ref.name`\n"
@@ -212,6 +212,214 @@ static void a_path_no_event_can_have_is_an_error(void **state)
 		  "`data.new.phase`\n"
 		  "f.ini:33:9: where: no single event type of rule f has all the fields it asks "
 		  "for\n");
+}
+
+static void a_name_misspelt_inside_any_is_an_error(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = job.done\nwhere = any data.sub (x == 1)\ndo = out\n"
+		  "[rule b]\non = item.added\nwhere = any data.nwe.list (x.y == 1 and z > 2)\n"
+		  "do = out\n"
+		  "[rule c]\non = repo.push\nwhere = any data.ref (name == \"x\")\ndo = out\n",
+		  "f.ini:12:9: where: no event of rule a can have `data.sub`\n"
+		  "f.ini:16:9: where: no event of rule b can have `data.nwe.list`; did you mean "
+		  "`data.new`?\n"
+		  "f.ini:20:23: where: no event of rule c can have `data.ref.name`\n");
+}
+
+static void a_test_against_the_type_of_its_field_is_found(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = job.done\nwhere = data.seconds == \"5\"\ndo = out\n"
+		  "[rule b]\non = job.done\nwhere = data.seconds like \"5*\" or type == 3\n"
+		  "do = out\n"
+		  "[rule c]\non = job.*\nwhere = data.job in [1, 2] and data.job != 4\n"
+		  "do = out\n"
+		  "[rule d]\non = job.done\nwhere = data.job == data.seconds\ndo = out\n"
+		  "[rule e]\non = item.added\nwhere = data.new == \"x\"\ndo = out\n"
+		  "[rule f]\non = job.done\nwhere = not (data.job > 3)\ndo = out\n",
+		  "f.ini:12:9: where: `data.seconds == \"5\"` can never be true: `data.seconds` is "
+		  "a number\n"
+		  "f.ini:16:9: warning: where: `data.seconds like \"5*\"` can never be true: "
+		  "`data.seconds` is a number\n"
+		  "f.ini:16:35: warning: where: `type == 3` can never be true: `type` is text\n"
+		  "f.ini:20:9: where: `data.job in [1, 2]` can never be true: `data.job` is text\n"
+		  "f.ini:20:32: warning: where: `data.job != 4` is always true where `data.job` is "
+		  "there: it is text\n"
+		  "f.ini:24:9: where: `data.job == data.seconds` can never be true: `data.job` is "
+		  "text\n"
+		  "f.ini:28:9: where: `data.new == \"x\"` can never be true: `data.new` is an "
+		  "object\n"
+		  "f.ini:32:14: warning: where: `data.job > 3` can never be true: `data.job` is "
+		  "text\n");
+}
+
+static void a_pattern_against_the_type_of_its_field_is_found_too(void **state)
+{
+	(void)state;
+	also_says(
+		"[rule a]\non = job.done\npattern = {\"job\": [\"x\"], \"seconds\": [\"5\"]}\n"
+		"pattern-at = data\ndo = out\n",
+		"f.ini:12:26: pattern: `\"seconds\": [\"5\"]` can never be true: `data.seconds` is "
+		"a number\n");
+}
+
+static void what_types_leave_open_is_not_found(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = item.added\nwhere = data.new.x == 1 and data.new.y == \"1\"\n"
+		  "do = out\n"
+		  "[rule b]\non = web.x\nwhere = data.x like \"a\" and data.x > 5\ndo = out\n"
+		  "[rule c]\non = job.done, job.failed\nwhere = data.job in [1, \"x\", null]\n"
+		  "do = out\n"
+		  "[rule d]\non = job.done\nwhere = data.job == null and data.seconds > 1 and "
+		  "data.seconds <= 2 and data.job in [\"a\", \"b\"] or data.job == \"a\" and "
+		  "data.job in [\"a\", \"c\"]\ndo = out\n",
+		  "f.ini:24:73: warning: where: `data.job in [\"a\", \"b\"]` can never be true: it "
+		  "stands "
+		  "with "
+		  "`data.job == null`\n");
+}
+
+static void tests_that_exclude_each_other_are_found(void **state)
+{
+	(void)state;
+	also_says(
+		"[rule a]\non = job.done\nwhere = data.job == \"a\" and data.job == \"b\"\n"
+		"do = out\n"
+		"[rule b]\non = job.done\nwhere = data.seconds > 5 and (data.job exists and "
+		"data.seconds < 3)\ndo = out\n"
+		"[rule c]\non = job.done\nwhere = data.seconds > 5 and data.seconds <= 5\n"
+		"do = out\n"
+		"[rule d]\non = job.done\nwhere = data.seconds in [1, 9] and data.seconds > 1 and "
+		"data.seconds < 9\ndo = out\n"
+		"[rule e]\non = item.added\nwhere = data.new.x == 1 and data.new.x == 2\n"
+		"do = out\n"
+		"[rule f]\non = job.done\nwhere = data.seconds >= 5 and data.seconds <= 5 and "
+		"data.seconds == 5\ndo = out\n",
+		"f.ini:12:29: where: `data.job == \"b\"` can never be true: it stands with "
+		"`data.job == \"a\"`\n"
+		"f.ini:16:51: where: `data.seconds < 3` can never be true: it stands with "
+		"`data.seconds > 5`\n"
+		"f.ini:20:30: where: `data.seconds <= 5` can never be true: it stands with "
+		"`data.seconds > 5`\n"
+		"f.ini:24:57: where: `data.seconds < 9` can never be true: it stands with "
+		"`data.seconds in [1, 9]`\n"
+		"f.ini:28:29: warning: where: `data.new.x == 2` can never be true: it stands with "
+		"`data.new.x == 1`, unless the field is an array\n");
+}
+
+static void a_time_that_is_none_is_found(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = job.done\nwhere = time == \"yesterday\"\ndo = out\n"
+		  "[rule b]\non = job.done\nwhere = time > \"yesterday\"\ndo = out\n"
+		  "[rule c]\non = job.done\nwhere = time starts \"2026-1\" and time >= "
+		  "\"2026-11-24T01:02:03.5Z\"\ndo = out\n",
+		  "f.ini:12:9: where: `time == \"yesterday\"` can never be true: a time is like "
+		  "2026-11-24T01:02:03Z\n"
+		  "f.ini:16:9: warning: where: `time` is compared with what is no beginning of a "
+		  "time, like 2026-11-24T01:02:03Z\n");
+}
+
+static void a_rule_that_adds_no_delivery_is_a_warning(void **state)
+{
+	static const char start[] = "[source src]\nplugin = source\n[sink one]\nplugin = sink\n"
+				    "[sink two]\nplugin = sink\n";
+	static const struct {
+		const char *rules, *expected;
+	} rows[] = {
+		{"[rule a]\non = item.*\ndo = one, two\n"
+		 "[rule b]\non = item.added\nwhere = data.new.x == 1\ndo = one then two\n",
+		 "f.ini:10:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\non = item.added\nwhere = data.new.y == 2 and data.new.x == 1\ndo = "
+		 "one\n"
+		 "[rule b]\non = item.*\nwhere = data.new.x  ==  1\ndo = one, two\n",
+		 "f.ini:7:1: warning: rule a: never adds a delivery: rule b (f.ini:11) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\non = item.added\nwhere = data.new.x == 1\ndo = one\n"
+		 "[rule b]\non = item.added\nwhere = data.new.x == 1\ndo = one\n",
+		 "f.ini:11:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\non = web.*, item.*\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\n"
+		 "from = src\ndo = one\n"
+		 "[rule b]\non = item.added\nfrom = src\n"
+		 "pattern = {\"subject\": [\"s\"], \"data\": {\"new\": {\"x\": [1]}}}\ndo = one\n",
+		 "f.ini:12:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\nfrom = src\npattern = {\"data\": {\"new\": {\"x\": [1]}}}\ndo = one\n"
+		 "[rule b]\non = item.added\nfrom = src\ndo = one\n",
+		 ""},
+		{"[rule a]\nfrom = src\ndo = one, two\n"
+		 "[rule b]\non = item.*, web.x\nfrom = src\ndo = two\n",
+		 "f.ini:10:1: warning: rule b: never adds a delivery: rule a (f.ini:7) matches "
+		 "whatever it does, and has all its targets\n"},
+		{"[rule a]\non = item.*\nfrom = src\ndo = one\n"
+		 "[rule b]\non = item.added\ndo = one\n",
+		 ""},
+		{"[rule a]\non = item.*\nwhere = data.new.x == 1\ndo = one, two\n"
+		 "[rule b]\non = item.added\nwhere = data.new.x == 2\ndo = one\n",
+		 ""},
+		{"[rule a]\non = item.*\ndo = one, two\ncoalesce = 1m\n"
+		 "[rule b]\non = item.added\ndo = one\n",
+		 ""},
+		{"[rule a]\non = item.*\ndo = one, two\nenabled = no\n"
+		 "[rule b]\non = item.added\ndo = one\n",
+		 ""},
+		{"[rule a]\non = item.added\ndo = one\noverlap = queue\n"
+		 "[rule b]\non = item.*\ndo = one, two\n",
+		 ""},
+		{"[rule a]\non = *.added\nchanged = data.new.x\ndo = one, two\n"
+		 "[rule b]\non = item.*\ndo = one\n",
+		 ""},
+		{"[rule a]\non = *\nwhere = not (data.new.x == 1)\ndo = one, two\n"
+		 "[rule b]\non = item.added\nwhere = data.new.x == 1\ndo = one\n",
+		 ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char *text = mem_format("%s%s[rule end]\non = repo.push\ndo = one, two\n", start,
+					rows[i].rules);
+
+		says(text, rows[i].expected);
+		free(text);
+	}
+}
+
+static void an_else_that_is_never_asked_is_a_warning(void **state)
+{
+	(void)state;
+	also_says("[rule a]\non = item.*\nwhere = data.new.x == 1\ndo = act\ncoalesce = 1m\n"
+		  "[rule b]\non = item.added\nwhere = data.new.x == 1\nelse = yes\ndo = out\n"
+		  "[rule c]\non = item.added\nwhere = data.new.x == 2\nelse = yes\ndo = out\n",
+		  "f.ini:15:1: warning: rule b: is never asked: rule a (f.ini:10) matches whatever "
+		  "it could, and `else` waits for what no other rule matches\n");
+}
+
+static void the_fields_of_a_pattern_are_looked_for_too(void **state)
+{
+	(void)state;
+	also_says(
+		"[rule a]\non = repo.push\npattern = {\"data\": {\"ref\": [\"x\"],\n"
+		"  \"aftr\": [{\"prefix\": \"y\"}]}}\ndo = out\n"
+		"[rule b]\non = repo.push\npattern = {\"ref\": [\"x\"], \"detail\": [1]}\n"
+		"pattern-at = data\ndo = out\n"
+		"[rule c]\non = item.added, repo.push\n"
+		"pattern = {\"new\": {\"x\": [1]}, \"ref\": [\"2\"]}\npattern-at = data\ndo = out\n"
+		"[rule d]\non = repo.push\npattern = {\"detail\":\n  {\"a\": [1]}}\ndo = out\n"
+		"[rule e]\non = repo.push\npattern = {\"type\": [\"x ;y\"]}\ndo = out\n",
+		"f.ini:13:3: pattern: no event of rule a can have `data.aftr`; did you mean "
+		"`data.after`?\n"
+		"f.ini:17:26: pattern: no event of rule b can have `data.detail`\n"
+		"f.ini:22:11: pattern: no single event type of rule c has all the fields it asks "
+		"for\n"
+		"f.ini:27:12: pattern: \"detail\" is a field of EventBridge's envelope, and a "
+		"pattern looks at type, source, subject, time, id and data; if your events carry "
+		"that envelope in their data, write pattern-at = data\n"
+		"f.ini:32:23: pattern: no JSON: the text ends inside a string (` ;` starts a "
+		"comment; a semicolon is `\\;`)\n");
 }
 
 static void an_expression_that_does_not_parse_has_an_exact_place(void **state)
@@ -319,7 +527,7 @@ static void group_by_needs_a_path_and_something_to_keep_apart(void **state)
 		"[rule a]\non = repo.push\ngroup-by = data.ref\ndo = out\n"
 		"[rule b]\non = repo.push\ngroup-by = data.rf | lower\ncoalesce = 1m\ndo = out\n"
 		"[rule c]\non = repo.push\ngroup-by = type | lower | upper\noverlap = queue\n"
-		"do = out\n[rule d]\non = repo.push\ngroup-by = data.ref\ncount = 2 in 1m\n"
+		"do = act\n[rule d]\non = repo.push\ngroup-by = data.ref\ncount = 2 in 1m\n"
 		"do = out\n",
 		"f.ini:12:12: group-by: there is nothing to keep apart: it is for `inputs`, "
 		"`coalesce`, `count`, `overlap`, and targets with `order-by = group` or a rate per "
@@ -435,6 +643,15 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_is_sent_by_hand_is_asked_for_by_name_or_alone),
 		cmocka_unit_test(a_default_that_always_holds_is_a_warning),
 		cmocka_unit_test(a_path_no_event_can_have_is_an_error),
+		cmocka_unit_test(a_name_misspelt_inside_any_is_an_error),
+		cmocka_unit_test(a_test_against_the_type_of_its_field_is_found),
+		cmocka_unit_test(a_pattern_against_the_type_of_its_field_is_found_too),
+		cmocka_unit_test(what_types_leave_open_is_not_found),
+		cmocka_unit_test(tests_that_exclude_each_other_are_found),
+		cmocka_unit_test(a_time_that_is_none_is_found),
+		cmocka_unit_test(a_rule_that_adds_no_delivery_is_a_warning),
+		cmocka_unit_test(an_else_that_is_never_asked_is_a_warning),
+		cmocka_unit_test(the_fields_of_a_pattern_are_looked_for_too),
 		cmocka_unit_test(an_expression_that_does_not_parse_has_an_exact_place),
 		cmocka_unit_test(a_template_with_a_path_no_event_has_is_an_error),
 		cmocka_unit_test(where_narrows_what_a_template_may_see),

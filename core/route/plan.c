@@ -33,6 +33,8 @@ static uint64_t hash_selector(const struct config *c, const struct selector_conf
 {
 	uint64_t hash = hash_text(s->changed, hash_text(s->where, 1));
 
+	if (s->pattern)
+		hash = hash_text(s->pattern->value, hash ^ (s->pattern_data ? 2 : 1));
 	for (char *const *on = s->on; on && *on; on++)
 		hash = hash_text(*on, hash);
 	hash = hash64("", 0, hash);
@@ -127,6 +129,8 @@ static void add_selector(struct plan *p, struct selector *list, size_t rule, siz
 	list[p->nselectors] = (struct selector){.on = (const char *const *)s->on,
 						.from = (const char *const *)s->from,
 						.where = s->where,
+						.pattern = s->pattern ? s->pattern->value : NULL,
+						.pattern_data = s->pattern_data,
 						.changed = s->changed};
 	p->selectors[p->nselectors++] = (struct plan_selector){(uint32_t)rule, (uint32_t)slot};
 }
@@ -213,6 +217,29 @@ bool plan_count(const struct plan *p, size_t i, struct rule_count *out)
 		out->mismatches += ruleset_type_mismatches(p->set, s);
 	}
 	return true;
+}
+
+struct plan_cost *plan_costs(const struct plan *p, size_t *n)
+{
+	struct plan_cost *rows = mem_zero(p->nselectors * sizeof *rows);
+	struct matcher_cost *costs = mem_zero(p->nselectors * sizeof *costs);
+
+	ruleset_costs(p->set, costs);
+	for (size_t i = 0; i < p->nselectors; i++) {
+		const struct plan_rule *rule = &p->rules[p->selectors[i].rule];
+
+		rows[i].rule = rule->config->name;
+		rows[i].input = rule->nslots ? rule->slots[p->selectors[i].slot].name : NULL;
+		rows[i].cost = costs[i];
+	}
+	free(costs);
+	*n = p->nselectors;
+	return rows;
+}
+
+size_t plan_bytes(const struct plan *p)
+{
+	return ruleset_bytes(p->set);
 }
 
 const struct plan_rule *plan_rule_numbered(const struct plan *p, uint32_t number)

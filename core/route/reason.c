@@ -8,6 +8,7 @@ static const char *word_of(enum condition_kind kind)
 	case CONDITION_ON: return "on ";
 	case CONDITION_FROM: return "from ";
 	case CONDITION_WHERE: return "where ";
+	case CONDITION_PATTERN: return "pattern ";
 	case CONDITION_CHANGED: return "changed ";
 	}
 	return "";

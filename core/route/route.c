@@ -405,7 +405,7 @@ static bool match_rules(struct routing *r, const struct match *m, bool otherwise
 static bool say_failed(struct buf *b, const struct ruleset *set, size_t selector,
 		       const uint8_t *verdicts)
 {
-	size_t n = ruleset_conditions(set, selector), leaf = 0;
+	size_t n = ruleset_conditions(set, selector), where = 0, pattern = 0;
 
 	for (size_t c = 0; c < n; c++) {
 		struct condition condition = ruleset_condition(set, selector, c);
@@ -418,7 +418,9 @@ static bool say_failed(struct buf *b, const struct ruleset *set, size_t selector
 			continue;
 		}
 		if (failed && condition.kind == CONDITION_WHERE)
-			buf_printf(b, ",\"failed\":[\"where\",%zu", leaf);
+			buf_printf(b, ",\"failed\":[\"where\",%zu", where);
+		else if (failed && condition.kind == CONDITION_PATTERN)
+			buf_printf(b, ",\"failed\":[\"pattern\",%zu", pattern);
 		else if (failed)
 			buf_text_add(b, ",\"failed\":[\"changed\"");
 		if (failed) {
@@ -427,7 +429,8 @@ static bool say_failed(struct buf *b, const struct ruleset *set, size_t selector
 								  : "]");
 			return true;
 		}
-		leaf += condition.kind == CONDITION_WHERE;
+		where += condition.kind == CONDITION_WHERE;
+		pattern += condition.kind == CONDITION_PATTERN;
 	}
 	return false;
 }

@@ -57,6 +57,15 @@ bool router_cell(const struct router_state *s, const char *key, struct buf *out)
 	return c != NULL;
 }
 
+const struct cell *router_peek(const struct router_state *s, uint32_t rule, const char *group)
+{
+	char *key = cell_key(rule, group);
+	const struct cell *c = map_get(&s->cells, key);
+
+	free(key);
+	return c;
+}
+
 static const struct cell_slot *stored_slot(const struct cell *c, uint32_t input)
 {
 	for (size_t i = 0; i < c->nslots; i++) {

@@ -74,9 +74,9 @@ struct outcome {
 	 * and in it "taken":[targets another rule had already], "spared":[targets the event is
 	 * about]; and of rules that fit by type and instance but failed later:
 	 *   {"rule":"x","failed":["where",0,"absent"]}
-	 * the condition (a leaf of `where` by its number, or ["changed"]) and, if that is why,
-	 * "absent" or "type".  The latter are left out when there are over PLAN_EXPLAINED
-	 * conditions to tell of. */
+	 * the condition (a leaf of `where` or a test of the `pattern`, ["pattern",0], by its
+	 * number, or ["changed"]) and, if that is why, "absent" or "type".  The latter are left out
+	 * when there are over PLAN_EXPLAINED conditions to tell of. */
 	struct buf decided;
 };
 #define PLAN_EXPLAINED 256
@@ -104,6 +104,9 @@ bool router_load(struct router_state *s, const struct plan *p, const char *key, 
 /* The text to store under `key`; false if there is no such cell. */
 bool router_cell(const struct router_state *s, const char *key, struct buf *out);
 
+/* What the rule of that number holds for the group; NULL: nothing. */
+const struct cell *router_peek(const struct router_state *s, uint32_t rule, const char *group);
+
 /* The events that open windows, counts and slots still refer to, ascending; the caller
  * frees. */
 uint64_t *router_held(const struct router_state *s, size_t *n);
@@ -117,6 +120,14 @@ void firing_payload(const struct plan *p, const struct firing *f, struct event *
  * its data.  NULL is fine. */
 struct event *firing_member(struct event *ev, size_t *bytes);
 const char *plan_rule_name(const struct plan *p, uint32_t rule);
+
+/* What deciding costs: a row for each rule, or for each input of it.  The caller frees. */
+struct plan_cost {
+	const char *rule, *input; /* input: or NULL */
+	struct matcher_cost cost;
+};
+struct plan_cost *plan_costs(const struct plan *p, size_t *n);
+size_t plan_bytes(const struct plan *p); /* of memory, of all rules compiled */
 
 /* What the i-th rule met since the plan was made, its inputs added up; false after the last. */
 struct rule_count {

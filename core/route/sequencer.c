@@ -39,6 +39,11 @@ const struct plan *sequencer_plan(const struct sequencer *s)
 	return s->plan;
 }
 
+const struct cell *sequencer_cell(const struct sequencer *s, const char *rule, const char *group)
+{
+	return router_peek(s->state, names_find(s->names, NAME_RULE, rule), group);
+}
+
 struct names *sequencer_names(struct sequencer *s)
 {
 	return s->names;

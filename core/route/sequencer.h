@@ -52,6 +52,8 @@ enum journal_status sequencer_batch(struct sequencer *s, struct txn *txns, int64
 int64_t sequencer_next_deadline(const struct sequencer *s); /* wall ms; INT64_MAX: none */
 struct names *sequencer_names(struct sequencer *s);
 const struct plan *sequencer_plan(const struct sequencer *s); /* until the next configure */
+/* What the rule holds for the group, until the next batch; NULL: nothing. */
+const struct cell *sequencer_cell(const struct sequencer *s, const char *rule, const char *group);
 uint32_t sequencer_generation(const struct sequencer *s);
 /* Prune history, some of it at a time; `floor`: the lowest cursor of all lanes. */
 enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t floor, bool *more,

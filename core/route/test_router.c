@@ -264,6 +264,14 @@ static void verdicts_name_the_condition_that_failed(void **state)
 	happen(f, "a.b", "{\"x\":\"1\"}", 1);
 	assert_string_equal(buf_text(&f->out.decided),
 			    "[{\"rule\":\"r\",\"failed\":[\"where\",0,\"type\"]}]");
+	configure(f, "[rule r]\non = a.b\nwhere = data.x == 1\n"
+		     "pattern = {\"data\": {\"y\": [1], \"z\": [2]}}\ndo = build\n");
+	happen(f, "a.b", "{\"x\":1,\"y\":1}", 1);
+	assert_string_equal(buf_text(&f->out.decided),
+			    "[{\"rule\":\"r\",\"failed\":[\"pattern\",1,\"absent\"]}]");
+	happen(f, "a.b", "{\"x\":2,\"y\":1,\"z\":2}", 1);
+	assert_string_equal(buf_text(&f->out.decided),
+			    "[{\"rule\":\"r\",\"failed\":[\"where\",0]}]");
 }
 
 static void routing_changes_nothing_until_it_is_applied(void **state)
@@ -399,6 +407,12 @@ static void a_slot_whose_text_changed_is_empty_and_says_so(void **state)
 	assert_true(router_load(f->state, f->plan, key, text.data, text.len, &lost));
 	assert_non_null(strstr(buf_text(&lost), "input a asks for something else now"));
 	happen(f, "z", NULL, 3);
+	assert_int_equal(f->out.nfirings, 0);
+
+	configure(f, "[input a]\non = x\npattern = {\"n\": [1]}\npattern-at = data\n"
+		     "[input b]\non = z\n[rule r]\ninputs = b, a\ndo = slack\n");
+	assert_true(router_load(f->state, f->plan, key, text.data, text.len, &lost));
+	happen(f, "z", NULL, 4);
 	assert_int_equal(f->out.nfirings, 0);
 	outcome_clear(&kept);
 	buf_free(&text);

@@ -1,347 +1,14 @@
-/* The walk over an event, and what it decides. */
+/* The walk over an event. */
 #include "rules/matcher.h"
 
 #include "base/mem.h"
-#include "rules/ignorecase.h"
-#include "rules/judge.h"
-#include "rules/matcher_inside.h"
+#include "rules/matcher_walk.h"
 #include "json/escape.h"
 #include "json/skip.h"
 
-#include <math.h>
 #include <stdlib.h>
 
-#define FEW_DIGITS 15   /* numbers of so many are told apart by their doubles */
-#define KEEP_HERE  4096 /* a longer list of values is given back after the event */
-
-struct kept_value {
-	struct json_value value;
-	bool plain;    /* a string without quotes and escapes */
-	uint32_t tick; /* of the element it was seen in */
-};
-
-struct kept {
-	struct kept_value *list;
-	size_t n, cap;
-};
-
-/* Nothing is cleared between events: what was noted for an element bears its tick, which no
- * other has. */
-struct matching_memory {
-	uint64_t serial; /* of the matcher it was made for */
-	uint32_t tick;
-	uint32_t *stamps;   /* by signal: the element in which it is true */
-	uint32_t *elements; /* by scope: the one the walk is in */
-	uint32_t *heads;    /* by scope: the conditions to decide at its end, a list.. */
-	uint32_t *next;     /* ..by condition */
-	uint32_t *noticed;  /* by condition: the element at whose end it is decided */
-	uint32_t *asked;    /* by test: the element in which it was decided.. */
-	bool *answers;      /* ..and how */
-	struct kept *kept;
-	size_t nkept;
-	struct buf plain, folded, backwards, left, right;
-	struct iregexp_memory iregexp;
-	uint64_t *marks; /* a bit for each rule, while hits are put in order */
-	size_t hits_cap;
-};
-
-struct walk {
-	const struct matcher *m;
-	struct matching_memory *memory;
-	struct matching *out;
-	const struct event *ev;
-	const char *end;
-};
-
-static void raise_signal(struct walk *w, uint32_t signal);
-
-static void add_hit(struct walk *w, uint32_t rule)
-{
-	struct matching *out = w->out;
-
-	mem_room(out->hits, out->nhits, w->memory->hits_cap);
-	out->hits[out->nhits++] = rule;
-}
-
-static void meet(struct walk *w, const struct condition *c)
-{
-	if (c->scope == 0)
-		add_hit(w, c->out);
-	else
-		raise_signal(w, c->out);
-}
-
-static void notice(struct walk *w, uint32_t condition, uint32_t element)
-{
-	const struct condition *c = &w->m->conditions[condition];
-	struct matching_memory *memory = w->memory;
-
-	if (c->code == NONE) {
-		meet(w, c);
-	} else if (memory->noticed[condition] != element) {
-		memory->noticed[condition] = element;
-		memory->next[condition] = memory->heads[c->scope];
-		memory->heads[c->scope] = condition;
-	}
-}
-
-static bool is_raised(const struct walk *w, uint32_t signal)
-{
-	return w->memory->stamps[signal] == w->memory->elements[w->m->signals[signal].home];
-}
-
-static void raise_signal(struct walk *w, uint32_t signal)
-{
-	const struct signal *s = &w->m->signals[signal];
-	uint32_t element = w->memory->elements[s->home];
-
-	if (w->memory->stamps[signal] == element)
-		return;
-	w->memory->stamps[signal] = element;
-	for (uint32_t i = s->watch; i < s[1].watch; i++)
-		notice(w, w->m->watchers[i], element);
-}
-
-static bool any_literal(struct walk *w, const struct test *t, const struct operand *left)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		if (operand_compare(left, t->op, &t->operands[i], &w->memory->iregexp) ==
-		    OUTCOME_TRUE)
-			return true;
-	}
-	return false;
-}
-
-static bool in_range(const struct test *t, const struct operand *left)
-{
-	return operand_compare(left, t->above ? EXPR_GT : EXPR_GE, &t->operands[0], NULL) ==
-		       OUTCOME_TRUE &&
-	       operand_compare(left, t->below ? EXPR_LT : EXPR_LE, &t->operands[1], NULL) ==
-		       OUTCOME_TRUE;
-}
-
-/* Against what the test itself brings. */
-static bool holds(struct walk *w, const struct test *t, const struct operand *left)
-{
-	if (t->but && left->kind == KIND_OBJECT)
-		return false;
-	return (t->op == EXPR_RANGE ? in_range(t, left) : any_literal(w, t, left)) != t->but;
-}
-
-static void follow_link(struct walk *w, uint32_t link, const struct operand *left, bool check)
-{
-	uint32_t signal = LINKED(link);
-
-	if (is_raised(w, signal))
-		return;
-	if ((check || link & LINK_CHECK) &&
-	    !holds(w, &w->m->tests[w->m->signals[signal].test], left))
-		return;
-	raise_signal(w, signal);
-}
-
-/* A number that stands for one link, several, or none. */
-static void follow(struct walk *w, uint32_t links, const struct operand *left, bool check)
-{
-	const uint32_t *list;
-
-	if (links == NONE)
-		return;
-	if (!(links & LINKS_MANY)) {
-		follow_link(w, links, left, check);
-		return;
-	}
-	list = w->m->links + (links & ~LINKS_MANY);
-	for (uint32_t i = 1; i <= list[0]; i++)
-		follow_link(w, list[i], left, check);
-}
-
-static bool has_class(const struct lookup *l, enum key_class class)
-{
-	return l->classes >> class & 1;
-}
-
-static void find_whole(struct walk *w, const struct lookup *l, enum key_class class,
-		       const char *text, size_t len, const struct operand *left, bool check)
-{
-	uint32_t place = KEY_PLACE(l->field, class);
-	const struct key *k =
-		keytable_find(&w->m->keys, key_hash(place, text, len), place, text, len);
-
-	if (k)
-		follow(w, k->value, left, check);
-}
-
-/* Keys that are a beginning of the text: for each length there is, one look. */
-static void find_beginnings(struct walk *w, const struct lookup *l, enum key_class class,
-			    const char *text, size_t len, const struct operand *left)
-{
-	const struct span *span = &l->lengths[class];
-	uint32_t place = KEY_PLACE(l->field, class);
-	uint64_t hash = key_seed(place);
-	size_t hashed = 0;
-
-	for (uint32_t i = 0; i < span->n; i++) {
-		size_t n = w->m->lengths[span->first + i];
-		const struct key *k;
-
-		if (n > len)
-			return;
-		for (; hashed + 8 <= n; hashed += 8)
-			hash = key_word(hash, text + hashed);
-		k = keytable_find(&w->m->keys, key_end(hash, text + hashed, n), place, text, n);
-		if (k)
-			follow(w, k->value, left, false);
-	}
-}
-
-static void find_grams(struct walk *w, const struct lookup *l, const char *text, size_t len,
-		       const struct operand *left)
-{
-	const struct span *span = &l->lengths[KEY_GRAM];
-	uint32_t place = KEY_PLACE(l->field, KEY_GRAM);
-
-	for (uint32_t i = 0; i < span->n; i++) {
-		size_t n = w->m->lengths[span->first + i];
-
-		for (size_t at = 0; at + n <= len; at++) {
-			const struct key *k = keytable_find(
-				&w->m->keys, key_hash(place, text + at, n), place, text + at, n);
-
-			if (k)
-				follow(w, k->value, left, false);
-		}
-	}
-}
-
-/* The end of a text, as long as the longest key, backwards. */
-static const char *backwards(struct walk *w, const struct span *lengths, const char *text,
-			     size_t len, size_t *n)
-{
-	struct buf *b = &w->memory->backwards;
-	size_t longest = w->m->lengths[lengths->first + lengths->n - 1];
-
-	*n = len < longest ? len : longest;
-	buf_cut(b, 0);
-	for (size_t i = 0; i < *n; i++)
-		buf_char(b, text[len - 1 - i]);
-	return buf_text(b);
-}
-
-static void find_endings(struct walk *w, const struct lookup *l, enum key_class class,
-			 const char *text, size_t len, const struct operand *left)
-{
-	size_t n;
-	const char *reversed = backwards(w, &l->lengths[class], text, len, &n);
-
-	find_beginnings(w, l, class, reversed, n, left);
-}
-
-static void find_folded(struct walk *w, const struct lookup *l, const struct operand *left)
-{
-	struct buf *b = &w->memory->folded;
-
-	buf_cut(b, 0);
-	ignorecase_fold(left->text, left->len, b);
-	if (has_class(l, KEY_FOLDED))
-		find_whole(w, l, KEY_FOLDED, buf_text(b), b->len, left, false);
-	if (has_class(l, KEY_FOLDED_PREFIX))
-		find_beginnings(w, l, KEY_FOLDED_PREFIX, buf_text(b), b->len, left);
-	if (has_class(l, KEY_FOLDED_SUFFIX))
-		find_endings(w, l, KEY_FOLDED_SUFFIX, buf_text(b), b->len, left);
-}
-
-static void find_networks(struct walk *w, const struct lookup *l, const struct operand *left)
-{
-	const struct span *span = &l->lengths[KEY_ADDRESS];
-	struct network address = {0};
-	char key[2 + sizeof address.address];
-
-	if (!network_address(left->text, left->len, &address))
-		return;
-	for (uint32_t i = 0; i < span->n; i++) {
-		uint32_t length = w->m->lengths[span->first + i];
-		size_t n;
-
-		if ((int)(length >> 8) != address.family)
-			continue;
-		n = network_key(&address, length & 0xff, key);
-		find_whole(w, l, KEY_ADDRESS, key, n, left, false);
-	}
-}
-
-#define BIT(class)  (1U << (class))
-#define ALL_FOLDED  (BIT(KEY_FOLDED) | BIT(KEY_FOLDED_PREFIX) | BIT(KEY_FOLDED_SUFFIX))
-#define BUT_TEXT(c) ((c) & ~(BIT(KEY_TEXT) | BIT(KEY_NUMBER)))
-
-static void see_string(struct walk *w, const struct lookup *l, const struct operand *left)
-{
-	if (has_class(l, KEY_TEXT))
-		find_whole(w, l, KEY_TEXT, left->text, left->len, left, false);
-	follow(w, l->string, left, false);
-	if (!BUT_TEXT(l->classes))
-		return;
-	if (has_class(l, KEY_PREFIX))
-		find_beginnings(w, l, KEY_PREFIX, left->text, left->len, left);
-	if (has_class(l, KEY_SUFFIX))
-		find_endings(w, l, KEY_SUFFIX, left->text, left->len, left);
-	if (has_class(l, KEY_GRAM))
-		find_grams(w, l, left->text, left->len, left);
-	if (l->classes & ALL_FOLDED)
-		find_folded(w, l, left);
-	if (has_class(l, KEY_ADDRESS))
-		find_networks(w, l, left);
-}
-
-struct in_interval {
-	struct walk *walk;
-	const struct operand *left;
-};
-
-static void on_interval(uint32_t signal, bool inside, void *arg)
-{
-	struct in_interval *in = arg;
-
-	follow_link(in->walk, LINK(signal), in->left, !inside);
-}
-
-static void see_number(struct walk *w, const struct lookup *l, const struct operand *left)
-{
-	struct in_interval in = {w, left};
-	double number;
-
-	if (!l->numbers)
-		return;
-	number = json_number_double(left->text, left->len);
-	number = number == 0 ? 0 : number; /* without its sign */
-	if (has_class(l, KEY_NUMBER))
-		find_whole(w, l, KEY_NUMBER, (const char *)&number, sizeof number, left,
-			   left->len > FEW_DIGITS || isinf(number));
-	if (l->intervals.n)
-		intervals_find(w->m->intervals + l->intervals.first, l->intervals.n, number,
-			       on_interval, &in);
-}
-
-static void see_leaf(struct walk *w, const struct lookup *l, const struct operand *left)
-{
-	follow(w, l->leaf, left, false);
-	switch (left->kind) {
-	case KIND_STRING: see_string(w, l, left); break;
-	case KIND_NUMBER: see_number(w, l, left); break;
-	case KIND_NULL: follow(w, l->null, left, false); break;
-	case KIND_TRUE: follow(w, l->yes, left, false); break;
-	case KIND_FALSE: follow(w, l->no, left, false); break;
-	default: break;
-	}
-}
-
-static void keep(struct walk *w, const struct lookup *l, struct json_value value, bool plain)
-{
-	struct kept *k = &w->memory->kept[l->kept];
-
-	mem_room(k->list, k->n, k->cap);
-	k->list[k->n++] = (struct kept_value){value, plain, w->memory->tick};
-}
+#define KEEP_HERE 4096 /* a longer list of values is given back after the event */
 
 static void unescape(struct operand *o, struct buf *plain)
 {
@@ -408,126 +75,6 @@ static void see_count(struct walk *w, const struct lookup *l, uint64_t count)
 		keep(w, l, value, false);
 	operand_of_value(&value, NULL, &left);
 	see_leaf(w, l, &left);
-}
-
-/* The first of the values kept for a lookup that belongs to the element. */
-static const struct kept_value *first_kept(const struct kept *k, uint32_t element)
-{
-	size_t i = k->n;
-
-	while (i > 0 && k->list[i - 1].tick >= element)
-		i--;
-	return k->list + i;
-}
-
-static void operand_of_kept(const struct kept_value *v, struct buf *plain, struct operand *out)
-{
-	if (v->plain)
-		*out = (struct operand){
-			.kind = KIND_STRING, .text = v->value.text, .len = v->value.len};
-	else
-		operand_of_value(&v->value, plain, out);
-}
-
-/* Against the values of the path on the right. */
-static bool any_other(struct walk *w, const struct test *t, uint32_t element,
-		      const struct operand *left, size_t *pairs)
-{
-	const struct kept *others = &w->memory->kept[w->m->lookups[t->other].kept];
-	const struct kept_value *first = first_kept(others, element);
-	const struct kept_value *end = others->list + others->n;
-
-	for (const struct kept_value *v = first; v < end; v++) {
-		struct operand right = {0};
-
-		operand_of_kept(v, &w->memory->right, &right);
-		if (operand_compare(left, t->op, &right, &w->memory->iregexp) == OUTCOME_TRUE)
-			return true;
-	}
-	*pairs += (size_t)(end - first);
-	return false;
-}
-
-static bool any_kept(struct walk *w, const struct test *t, uint32_t element)
-{
-	const struct kept *values = &w->memory->kept[w->m->lookups[t->lookup].kept];
-	const struct kept_value *end = values->list + values->n;
-	size_t pairs = 0;
-
-	for (const struct kept_value *v = first_kept(values, element); v < end; v++) {
-		struct operand left = {0};
-
-		operand_of_kept(v, &w->memory->left, &left);
-		if (t->other == NONE ? holds(w, t, &left) : any_other(w, t, element, &left, &pairs))
-			return true;
-		if (pairs > JUDGE_MAX_PAIRS)
-			return false;
-	}
-	return false;
-}
-
-static bool ask(struct walk *w, uint32_t number, uint32_t element)
-{
-	const struct test *t = &w->m->tests[number];
-	struct matching_memory *memory = w->memory;
-
-	if (memory->asked[number] == element)
-		return memory->answers[number];
-	memory->asked[number] = element;
-	memory->answers[number] =
-		t->change ? change_of(t->change, w->ev, &memory->left) == CHANGED_YES
-			  : any_kept(w, t, element);
-	return memory->answers[number];
-}
-
-static bool is_true(struct walk *w, uint32_t signal)
-{
-	const struct signal *s = &w->m->signals[signal];
-
-	if (s->test != NONE && w->m->tests[s->test].lazy)
-		return ask(w, s->test, w->memory->elements[s->home]);
-	return is_raised(w, signal);
-}
-
-static bool decide(struct walk *w, const uint32_t *code)
-{
-	const uint32_t *end = code + 1 + CODE_N(*code);
-	bool either = CODE_OP(*code) == CODE_OR;
-
-	if (CODE_OP(*code) == CODE_SIGNAL)
-		return is_true(w, CODE_N(*code));
-	if (CODE_OP(*code) == CODE_NOT)
-		return !decide(w, code + 1);
-	for (const uint32_t *p = code + 1; p < end;) {
-		if (decide(w, p) == either)
-			return either;
-		p += CODE_OP(*p) == CODE_SIGNAL ? 1 : 1 + CODE_N(*p);
-	}
-	return !either;
-}
-
-static void enter(struct walk *w, uint32_t scope)
-{
-	w->memory->elements[scope] = ++w->memory->tick;
-	w->memory->heads[scope] = NONE;
-}
-
-static void decide_condition(struct walk *w, uint32_t number)
-{
-	const struct condition *c = &w->m->conditions[number];
-
-	if (decide(w, w->m->code + c->code))
-		meet(w, c);
-}
-
-static void leave(struct walk *w, uint32_t scope)
-{
-	const struct span *always = &w->m->always[scope];
-
-	for (uint32_t c = w->memory->heads[scope]; c != NONE; c = w->memory->next[c])
-		decide_condition(w, c);
-	for (uint32_t i = 0; i < always->n; i++)
-		decide_condition(w, w->m->constants[always->first + i]);
 }
 
 /* The first bytes of a name in the text, the rest zero. */
@@ -615,37 +162,40 @@ static unsigned walk_member(struct walk *w, const struct child *child, const cha
 	return walk_value(w, child->twin, at, false);
 }
 
+/* p behind a member's name; at its value. */
+static const char *skip_colon(const char *p, const char *end)
+{
+	p = skip_blanks(p, end);
+	return skip_blanks(p + 1, end);
+}
+
 static unsigned walk_object(struct walk *w, const struct field *f, const char **at, bool flattened)
 {
-	const char *p = *at + 1;
-	uint32_t left = f->children.n;
+	const char *p = *at + 1, *const end = w->end;
 	unsigned open = 0;
 
-	while (left > 0) {
+	for (uint32_t left = f->children.n; left > 0;) {
 		const struct child *child;
 		const char *name, *close;
 		bool escaped;
 
-		p = skip_to_item(p, w->end);
-		if (p >= w->end || *p == '}') {
+		p = skip_to_item(p, end);
+		if (p >= end || *p == '}') {
 			*at = p + 1;
 			return 0;
 		}
 		name = p + 1;
-		close = skip_to_quote(name, w->end, &escaped);
-		p = skip_blanks(close + 1, w->end);
-		p = skip_blanks(p + 1, w->end);
+		close = skip_to_quote(name, end, &escaped);
+		p = skip_colon(close + 1, end);
 		child = escaped ? find_escaped(w, f, name, (size_t)(close - name))
 				: find_child(w, f, name, (size_t)(close - name));
 		if (!child) {
-			p = skip_value(p, w->end);
+			p = skip_value(p, end);
 			continue;
 		}
 		open = walk_member(w, child, &p, flattened);
 		if (--left > 0 && open > 0)
-			p = skip_out(p, w->end, open);
-		if (left > 0)
-			open = 0;
+			p = skip_out(p, end, open);
 	}
 	*at = p;
 	return open + 1;
@@ -810,6 +360,8 @@ static struct matching_memory *memory_new(const struct matcher *m)
 	memory->answers = mem_zero(m->ntests);
 	memory->kept = mem_zero(m->nkept * sizeof *memory->kept);
 	memory->nkept = m->nkept;
+	memory->regexes = mem_zero(m->nregexsets * sizeof *memory->regexes);
+	memory->nregexes = m->nregexsets;
 	return memory;
 }
 
@@ -881,6 +433,9 @@ void matching_free(struct matching *out)
 	for (size_t i = 0; i < memory->nkept; i++)
 		free(memory->kept[i].list);
 	free(memory->kept);
+	for (size_t i = 0; i < memory->nregexes; i++)
+		regexset_memory_free(&memory->regexes[i]);
+	free(memory->regexes);
 	buf_free(&memory->plain);
 	buf_free(&memory->folded);
 	buf_free(&memory->backwards);

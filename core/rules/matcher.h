@@ -27,6 +27,28 @@ struct matcher_draft *matcher_draft(void);
 void matcher_add(struct matcher_draft *d, const struct expr *tree);
 /* Ends the draft. */
 struct matcher *matcher_compile(struct matcher_draft *d);
+
+/* How the events of a rule are found, from the cheapest way to the dearest. */
+enum matcher_way {
+	MATCHER_LOOKED_UP, /* by a value that is looked up in a table */
+	MATCHER_SEARCHED,  /* by a piece of text: a beginning, an end, some part, in any case */
+	MATCHER_ORDERED,   /* by a range of numbers */
+	MATCHER_MATCHED,   /* by a regular expression */
+	MATCHER_PRESENT,   /* by a field that is there */
+	MATCHER_COMPARED,  /* by comparing each value of a field */
+	MATCHER_ASKED,     /* not at all: every event is asked */
+};
+
+struct matcher_cost {
+	enum matcher_way way; /* the dearest of those it needs */
+	char field[64];       /* the field so looked at; "" with MATCHER_ASKED */
+	size_t ways;          /* things one of which must be found before more is asked */
+	size_t tests;         /* all that it asks */
+	size_t left;          /* tests that are made only once one of those was found */
+	size_t states;        /* of its regular expressions */
+};
+/* The same, telling what each rule costs; `costs` has one for each. */
+struct matcher *matcher_compile_costs(struct matcher_draft *d, struct matcher_cost *costs);
 void matcher_free(struct matcher *m);          /* NULL is fine */
 size_t matcher_rules(const struct matcher *m); /* how many were added */
 size_t matcher_bytes(const struct matcher *m); /* of memory, all of it */

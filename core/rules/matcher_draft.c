@@ -119,24 +119,37 @@ static bool same_asked(const struct asked *a, const struct asked *b)
 	       same_change(a->change, b->change) && same_literals(a, b);
 }
 
+static const struct change *keep_change(struct arena *a, const struct change *change)
+{
+	struct change *kept = arena_take(a, sizeof *kept);
+
+	kept->now = expr_path(a, &change->now);
+	kept->before = expr_path(a, &change->before);
+	return kept;
+}
+
+/* All of it in one piece. */
 static const struct asked *keep_asked(struct matcher_draft *d, const struct asked *a)
 {
-	struct asked *kept = arena_take(&d->arena, sizeof *kept);
-	struct literal *literals = arena_take(&d->arena, a->n * sizeof *literals);
+	size_t size = sizeof(struct asked) + a->n * sizeof(struct literal);
+	struct asked *kept;
+	struct literal *literals;
+	char *text;
 
+	for (size_t i = 0; i < a->n; i++)
+		size += a->literals[i].len + 1;
+	kept = arena_take(&d->arena, size);
+	literals = (struct literal *)(void *)(kept + 1);
+	text = (char *)(literals + a->n);
 	*kept = *a;
+	kept->literals = literals;
 	for (size_t i = 0; i < a->n; i++) {
 		literals[i] = a->literals[i];
-		literals[i].text = arena_text(&d->arena, literals[i].text, literals[i].len);
+		literals[i].text = memcpy(text, a->literals[i].text, a->literals[i].len);
+		text += a->literals[i].len + 1;
 	}
-	kept->literals = literals;
-	if (a->change) {
-		struct change *change = arena_take(&d->arena, sizeof *change);
-
-		change->now = expr_path(&d->arena, &a->change->now);
-		change->before = expr_path(&d->arena, &a->change->before);
-		kept->change = change;
-	}
+	if (a->change)
+		kept->change = keep_change(&d->arena, a->change);
 	return kept;
 }
 
@@ -179,6 +192,11 @@ uint32_t draft_signal(struct matcher_draft *d, uint32_t home, const struct asked
 	}
 	d->slots[i] = (uint32_t)d->nsignals + 1;
 	return new_signal(d, home, hash, keep_asked(d, asked));
+}
+
+uint32_t draft_own_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked)
+{
+	return new_signal(d, home, 0, asked ? keep_asked(d, asked) : NULL);
 }
 
 /* Where a part of a tree stands: in which scope, and where its paths begin. */
@@ -291,7 +309,7 @@ static void put_any(struct matcher_draft *d, const struct expr *e, struct around
 
 	inside.scope = scope_of(d, inside.base);
 	put(d, e->parts[0], inside);
-	signal = new_signal(d, in.scope, 0, NULL);
+	signal = draft_own_signal(d, in.scope, NULL);
 	cut_condition(d, from, inside.scope, signal);
 	put_signal(d, signal);
 }

@@ -1,6 +1,6 @@
 /*
- * matcher_draft - rules on their way into a matcher, for matcher_draft.c and
- * matcher_compile.c.
+ * matcher_draft - rules on their way into a matcher, for matcher_draft.c, matcher_compile.c,
+ * and what that calls.
  */
 #ifndef POINTSMAN_RULES_MATCHER_DRAFT_H
 #define POINTSMAN_RULES_MATCHER_DRAFT_H
@@ -68,6 +68,69 @@ struct matcher_draft {
 
 /* The number of the signal, a new one if nobody asked this within that scope before. */
 uint32_t draft_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked);
+/* One of its own, which nobody else will share. */
+uint32_t draft_own_signal(struct matcher_draft *d, uint32_t home, const struct asked *asked);
 void draft_free(struct matcher_draft *d);
+
+struct watch {
+	uint32_t signal, condition;
+};
+
+struct chain {               /* links behind one number, until they are laid out */
+	uint32_t link, next; /* next: 1 + index; 0: the last */
+};
+
+struct interval_of {
+	uint32_t lookup;
+	struct interval interval;
+};
+
+struct but_of {
+	uint32_t field;
+	struct but but;
+};
+
+struct length_of {
+	uint32_t place, length;
+};
+
+struct compiling {
+	struct matcher_draft *d;
+	struct matcher *m;
+	struct watch *watches;
+	size_t nwatches, watches_cap;
+	struct chain *chains;
+	size_t nchains, chains_cap;
+	struct interval_of *intervals;
+	size_t nintervals, intervals_cap;
+	struct length_of *lengths;
+	size_t nlengths, lengths_cap;
+	struct but_of *buts;
+	size_t nbuts, buts_cap;
+	struct regexset_draft **regexes; /* by lookup; or NULL */
+	size_t nregexes;
+	size_t lookups_cap, tests_cap;
+	uint32_t *tests;     /* by signal: of m->tests, or NONE */
+	uint32_t *lookup_of; /* by field */
+	struct words code, constants;
+	struct buf scratch, reversed;
+};
+
+/* matcher_asked.c: what a signal is about. */
+bool asks_equality(const struct asked *a);
+bool asks_order(const struct asked *a);
+bool asks_text(const struct asked *a); /* all literals are strings, and there is one */
+/* No index finds it: it is only ever decided lazily. */
+bool asks_lazily(const struct asked *a);
+
+/* matcher_watch.c: conditions, and what they watch. */
+void compile_conditions(struct compiling *c);
+void compile_watchers(struct compiling *c);
+/* matcher_index.c: lookups, and all that they look in. */
+void compile_index(struct compiling *c);
+/* matcher_fields.c: the trie. */
+void compile_fields(struct compiling *c);
+/* matcher_cost.c */
+void tell_costs(const struct compiling *c, struct matcher_cost *costs);
 
 #endif

@@ -21,6 +21,7 @@
 #include "rules/keytable.h"
 #include "rules/matcher.h"
 #include "rules/operand.h"
+#include "rules/regexset.h"
 
 #define NONE UINT32_MAX
 
@@ -85,8 +86,15 @@ struct lookup {
 	bool plural;      /* each element of an array counts */
 	bool keep;        /* values are kept, in list `kept` */
 	uint32_t kept;
+	uint32_t regexes;                 /* of `regexsets`; or NONE */
+	struct span buts;                 /* of `buts` */
 	struct span lengths[KEY_CLASSES]; /* of `lengths`: how long its keys are, ascending */
 	struct span intervals;            /* of `intervals` */
+};
+
+/* `anything-but`: true of a value that does not raise the signal of what it must not be. */
+struct but {
+	uint32_t signal, plain;
 };
 
 struct signal {
@@ -131,6 +139,8 @@ struct matcher {
 	uint32_t *lengths, *links;
 	struct keytable keys;
 	struct interval *intervals;
+	struct regexset **regexsets;
+	struct but *buts;
 	struct signal *signals; /* and one behind them */
 	uint32_t *watchers;
 	struct test *tests;
@@ -139,7 +149,7 @@ struct matcher {
 	struct span *always; /* by scope: of `constants`: conditions that watch nothing */
 	uint32_t *constants;
 	unsigned attributes; /* a bit for each enum top that is asked about, but TOP_DATA */
-	size_t nrules, nfields, nlookups, nkept, nsignals, ntests, nconditions, nscopes;
+	size_t nrules, nfields, nlookups, nkept, nregexsets, nsignals, ntests, nconditions, nscopes;
 	size_t bytes;
 };
 

@@ -16,7 +16,7 @@
 #define MAX_DEPTH 64
 
 struct parser {
-	const char *text;
+	const char *text, *cursor, *end;
 	struct arena *arena;
 	struct path_step steps[MAX_DEPTH + 1]; /* down to the object being read */
 	size_t nsteps;
@@ -458,12 +458,44 @@ static void add_values(struct parser *p, struct pattern_leaf *leaf, const struct
 	e->value = lone(plain);
 }
 
-static bool read_values(struct parser *p, const struct json_value *array, struct pattern_leaf *leaf)
+/* The text was checked: there are brackets, commas and colons where they must be. */
+static char next_char(struct parser *p)
 {
-	struct json_value none, v, first = {0}, last = {0};
+	while (*p->cursor == ' ' || *p->cursor == '\n' || *p->cursor == '\t' || *p->cursor == '\r')
+		p->cursor++;
+	return *p->cursor;
+}
+
+/* Behind an opening bracket or an item; at the next item, or false, behind the closing one. */
+static bool next_item(struct parser *p)
+{
+	char c = next_char(p);
+
+	if (c == ',') {
+		p->cursor++;
+		next_char(p);
+	}
+	if (c != '}' && c != ']')
+		return true;
+	p->cursor++;
+	return false;
+}
+
+static struct json_value take_value(struct parser *p)
+{
+	struct json_value v = json_root(p->cursor, (size_t)(p->end - p->cursor));
+
+	p->cursor += v.len;
+	return v;
+}
+
+static bool read_values(struct parser *p, struct pattern_leaf *leaf)
+{
+	struct json_value v, first = {0}, last = {0};
 	struct expr_value plain = {0};
 
-	for (size_t at = 0; json_next(array, &at, &none, &v);) {
+	for (p->cursor++; next_item(p);) {
+		v = take_value(p);
 		if (v.kind == KIND_ARRAY)
 			return fail(
 				p, v.text,
@@ -481,33 +513,37 @@ static bool read_values(struct parser *p, const struct json_value *array, struct
 	return true;
 }
 
-static bool read_leaf(struct parser *p, const struct json_value *name,
-		      const struct json_value *array, struct pattern_parts *out)
+static bool count_tests(struct parser *p, const struct json_value *name,
+			const struct pattern_leaf *leaf, const char *array)
+{
+	size_t n = leaf->ntests + (leaf->absent != NULL);
+	struct expr *alone = leaf->absent ? leaf->absent : leaf->tests;
+
+	if (n == 0)
+		return fail(p, array,
+			    "%.*s: an empty array matches nothing; any value is [{\"exists\": "
+			    "true}], none is [{\"exists\": false}]",
+			    SHOWN(name));
+	if (n == 1) {
+		alone->at = leaf->at;
+		alone->end = (size_t)(p->cursor - p->text);
+	}
+	p->tests += n;
+	return p->tests <= PATTERN_MAX_TESTS ||
+	       fail(p, name->text, "more than %d tests in one pattern", PATTERN_MAX_TESTS);
+}
+
+static bool read_leaf(struct parser *p, const struct json_value *name, struct pattern_parts *out)
 {
 	struct pattern_leaf *leaf = arena_take(p->arena, sizeof *leaf);
-	size_t end = (size_t)(array->text - p->text) + array->len;
-	struct expr *alone;
+	const char *array = p->cursor;
 
 	leaf->at = (size_t)(name->text - p->text);
 	leaf->nsteps = p->nsteps;
 	leaf->steps = arena_take(p->arena, p->nsteps * sizeof *leaf->steps);
 	memcpy(leaf->steps, p->steps, p->nsteps * sizeof *leaf->steps);
-	if (!read_values(p, array, leaf))
+	if (!read_values(p, leaf) || !count_tests(p, name, leaf, array))
 		return false;
-	if (leaf->ntests + (leaf->absent != NULL) == 0)
-		return fail(
-			p, array->text,
-			"%.*s: an empty array matches nothing; any value is [{\"exists\": true}], "
-			"none is [{\"exists\": false}]",
-			SHOWN(name));
-	if (leaf->ntests + (leaf->absent != NULL) == 1) {
-		alone = leaf->absent ? leaf->absent : leaf->tests;
-		alone->at = leaf->at;
-		alone->end = end;
-	}
-	p->tests += leaf->ntests + (leaf->absent != NULL);
-	if (p->tests > PATTERN_MAX_TESTS)
-		return fail(p, name->text, "more than %d tests in one pattern", PATTERN_MAX_TESTS);
 	out->list = arena_room(p->arena, out->list, out->n, sizeof *out->list);
 	out->list[out->n++].leaf = leaf;
 	return true;
@@ -563,12 +599,12 @@ static bool has_reserved(const struct json_value *object)
 }
 
 /* Otherwise "$or" is a field like any other. */
-static bool is_choice(const struct json_value *name, const struct json_value *value)
+static bool is_choice(const struct json_value *value)
 {
 	struct json_value none, branch;
 	size_t n = 0;
 
-	if (!name_is(name, "$or") || value->kind != KIND_ARRAY)
+	if (value->kind != KIND_ARRAY)
 		return false;
 	for (size_t at = 0; json_next(value, &at, &none, &branch); n++) {
 		if (branch.kind != KIND_OBJECT || has_reserved(&branch))
@@ -577,8 +613,7 @@ static bool is_choice(const struct json_value *name, const struct json_value *va
 	return n >= 2;
 }
 
-static bool read_object(struct parser *p, const struct json_value *object,
-			struct pattern_parts *out);
+static bool read_object(struct parser *p, struct pattern_parts *out);
 
 static bool read_choice(struct parser *p, const struct json_value *name,
 			const struct json_value *array, struct pattern_parts *out)
@@ -589,9 +624,11 @@ static bool read_choice(struct parser *p, const struct json_value *name,
 	c->at = (size_t)(name->text - p->text);
 	for (size_t at = 0; json_next(array, &at, &none, &branch); c->n++) {
 		c->branches = arena_room(p->arena, c->branches, c->n, sizeof *c->branches);
-		if (!read_object(p, &branch, &c->branches[c->n]))
+		p->cursor = branch.text;
+		if (!read_object(p, &c->branches[c->n]))
 			return false;
 	}
+	p->cursor = array->text + array->len;
 	out->list = arena_room(p->arena, out->list, out->n, sizeof *out->list);
 	out->list[out->n++].choice = c;
 	out->choices = true;
@@ -619,8 +656,7 @@ static bool fail_top(struct parser *p, const struct json_value *name)
 		    SHOWN(name));
 }
 
-static bool top_fits(struct parser *p, const struct json_value *name,
-		     const struct json_value *value)
+static bool top_fits(struct parser *p, const struct json_value *name)
 {
 	static const char *const texts[] = {"type", "source", "subject", "time", "id"};
 
@@ -629,61 +665,71 @@ static bool top_fits(struct parser *p, const struct json_value *name,
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		if (!name_is(name, texts[i]))
 			continue;
-		return value->kind != KIND_OBJECT ||
-		       fail(p, value->text,
-			    "%s is text and has nothing below it: {\"%s\": [\"..\"]}", texts[i],
-			    texts[i]);
+		return *p->cursor != '{' ||
+		       fail(p, p->cursor, "%s is text and has nothing below it: {\"%s\": [\"..\"]}",
+			    texts[i], texts[i]);
 	}
 	return fail_top(p, name);
 }
 
-static bool read_field(struct parser *p, const struct json_value *name,
-		       const struct json_value *value, struct pattern_parts *out)
+static bool fail_value(struct parser *p, const struct json_value *name)
+{
+	struct json_value value = take_value(p);
+
+	return fail(p, value.text, "values stand in an array: %.*s: [%.*s]", SHOWN(name),
+		    SHOWN(&value));
+}
+
+/* At its value. */
+static bool read_field(struct parser *p, const struct json_value *name, struct pattern_parts *out)
 {
 	struct path_step *step = &p->steps[p->nsteps];
 	bool ok;
 
-	if (p->nsteps == 0 && !top_fits(p, name, value))
+	if (p->nsteps == 0 && !top_fits(p, name))
 		return false;
 	step->name = string_text(p, name, &step->len);
 	step->index = -1;
 	p->nsteps++;
-	if (value->kind == KIND_OBJECT)
-		ok = read_object(p, value, out);
-	else if (value->kind == KIND_ARRAY)
-		ok = read_leaf(p, name, value, out);
-	else
-		ok = fail(p, value->text, "values stand in an array: %.*s: [%.*s]", SHOWN(name),
-			  SHOWN(value));
+	switch (*p->cursor) {
+	case '{': ok = read_object(p, out); break;
+	case '[': ok = read_leaf(p, name, out); break;
+	default: ok = fail_value(p, name);
+	}
 	p->nsteps--;
 	return ok;
 }
 
-/* An $or that cannot be one was read as a field, and that went wrong. */
-static bool fail_choice(struct parser *p, const struct json_value *name)
+static bool read_or(struct parser *p, const struct json_value *name, struct pattern_parts *out)
 {
-	if (name_is(name, "$or"))
-		err_prefix(p->err,
-			   "\"$or\" takes two or more objects in an array, whose fields are "
-			   "not named like operators; this one is read as a field");
+	struct json_value value = take_value(p);
+
+	if (is_choice(&value))
+		return read_choice(p, name, &value, out);
+	p->cursor = value.text;
+	if (read_field(p, name, out))
+		return true;
+	err_prefix(p->err, "\"$or\" takes two or more objects in an array, whose fields are not "
+			   "named like operators; this one is read as a field");
 	return false;
 }
 
-static bool read_object(struct parser *p, const struct json_value *object,
-			struct pattern_parts *out)
+static bool read_object(struct parser *p, struct pattern_parts *out)
 {
-	struct json_value name, value;
-	size_t at = 0, before = out->n;
+	const char *object = p->cursor;
+	size_t before = out->n;
 
-	while (json_next(object, &at, &name, &value)) {
-		if (is_choice(&name, &value)
-			    ? !read_choice(p, &name, &value, out)
-			    : !read_field(p, &name, &value, out) && !fail_choice(p, &name))
+	for (p->cursor++; next_item(p);) {
+		struct json_value name = take_value(p);
+
+		next_char(p);
+		p->cursor++;
+		next_char(p);
+		if (name_is(&name, "$or") ? !read_or(p, &name, out) : !read_field(p, &name, out))
 			return false;
 	}
 	return out->n > before ||
-	       fail(p, object->text,
-		    "{} asks for nothing; a field is written \"name\": [\"value\"]");
+	       fail(p, object, "{} asks for nothing; a field is written \"name\": [\"value\"]");
 }
 
 static bool read_pattern(struct parser *p, size_t len, struct pattern_parts *out)
@@ -695,11 +741,13 @@ static bool read_pattern(struct parser *p, size_t len, struct pattern_parts *out
 		return fail(p, p->text, "a pattern has at most %d bytes, not %zu",
 			    PATTERN_MAX_BYTES, len);
 	if (!json_check_repeats(p->text, len, MAX_DEPTH, &fault))
-		return fail(p, p->text + fault.offset, "not JSON: %s", fault.what);
+		return fail(p, p->text + fault.offset, "no JSON: %s", fault.what);
 	root = json_root(p->text, len);
 	if (root.kind != KIND_OBJECT)
 		return fail(p, root.text, "a pattern is an object: {\"name\": [\"value\"]}");
-	return read_object(p, &root, out);
+	p->cursor = root.text;
+	p->end = root.text + root.len;
+	return read_object(p, out);
 }
 
 struct expr *pattern_parse(struct arena *a, enum pattern_root root, const char *text, size_t len,

@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_COPIED (64 * 1024)
+
 struct builder {
 	struct arena *arena;
-	size_t tests, leaves, branches; /* made so far */
+	size_t tests, leaves, branches, copied; /* made so far; copied: parts */
 	bool failed;
 	size_t at;
 	struct err *err;
@@ -98,11 +100,10 @@ static int by_path(const void *a, const void *b)
 	return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* A path of `n` steps; they are shared. */
-static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
+static char *quoted_text(struct arena *a, const struct path_step *steps, size_t n)
 {
-	struct path p = {.steps = steps, .n = n};
 	struct buf text = {0};
+	char *copy;
 
 	for (size_t i = 0; i < n; i++) {
 		if (i)
@@ -112,8 +113,31 @@ static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
 		else
 			buf_json_string(&text, steps[i].name, steps[i].len);
 	}
-	p.text = arena_text(a, buf_text(&text), text.len);
+	copy = arena_text(a, text.data, text.len);
 	buf_free(&text);
+	return copy;
+}
+
+/* A path of `n` steps; they are shared. */
+static struct path path_of(struct arena *a, struct path_step *steps, size_t n)
+{
+	struct path p = {.steps = steps, .n = n};
+	size_t len = 0;
+	char *to;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!path_name_bare(steps[i].name, steps[i].len)) {
+			p.text = quoted_text(a, steps, n);
+			return p;
+		}
+		len += steps[i].len + 1;
+	}
+	p.text = to = arena_take(a, len);
+	for (size_t i = 0; i < n; i++) {
+		memcpy(to, steps[i].name, steps[i].len);
+		to += steps[i].len;
+		*to++ = i + 1 < n ? '.' : '\0';
+	}
 	return p;
 }
 
@@ -166,7 +190,7 @@ static struct expr *leaf_tree(struct builder *b, leaf_ref leaf, size_t from)
 }
 
 static void add_fields(struct builder *b, const leaf_ref *l, size_t n, size_t from,
-		       struct expr *and);
+		       struct expr *all);
 
 static struct expr *any_node(struct builder *b, leaf_ref leaf, size_t from, size_t to)
 {
@@ -180,7 +204,7 @@ static struct expr *any_node(struct builder *b, leaf_ref leaf, size_t from, size
 /* Leaves of one field, of which the first binds the element. */
 static struct expr *bound(struct builder *b, const leaf_ref *l, size_t n, size_t from)
 {
-	struct expr *any, *and;
+	struct expr *any, *all;
 	size_t common = field_step(l[0], from) + 1;
 
 	if (n == 1)
@@ -188,17 +212,17 @@ static struct expr *bound(struct builder *b, const leaf_ref *l, size_t n, size_t
 	while (same_step(&l[0]->steps[common], &l[n - 1]->steps[common]))
 		common++;
 	any = any_node(b, l[0], from, common);
-	and = node(b, EXPR_AND, l[0]->at);
-	add_fields(b, l, n, common, and);
-	expr_adopt(b->arena, any, only_part(and));
+	all = node(b, EXPR_AND, l[0]->at);
+	add_fields(b, l, n, common, all);
+	expr_adopt(b->arena, any, only_part(all));
 	return any;
 }
 
 static void add_absences(struct builder *b, const leaf_ref *l, size_t n, size_t from,
-			 struct expr *and)
+			 struct expr *all)
 {
 	for (size_t i = 0; i < n; i++)
-		expr_adopt(b->arena, and, absence(b, l[i], from));
+		expr_adopt(b->arena, all, absence(b, l[i], from));
 }
 
 /* Before the leaf that surely binds an element stand `open` ones, which are absent or, some
@@ -206,7 +230,7 @@ static void add_absences(struct builder *b, const leaf_ref *l, size_t n, size_t 
 static struct expr *unbound(struct builder *b, const leaf_ref *l, size_t n, size_t open,
 			    size_t from)
 {
-	struct expr * or = node(b, EXPR_OR, l[0]->at), *and;
+	struct expr *either = node(b, EXPR_OR, l[0]->at), *all;
 
 	for (size_t i = 0; i < open && !b->failed; i++) {
 		struct pattern_leaf first = *l[i];
@@ -218,17 +242,17 @@ static struct expr *unbound(struct builder *b, const leaf_ref *l, size_t n, size
 		rest = arena_take(b->arena, (n - i) * sizeof *rest);
 		memcpy(rest, l + i, (n - i) * sizeof *rest);
 		rest[0] = &first;
-		and = node(b, EXPR_AND, first.at);
-		add_absences(b, l, i, from, and);
-		expr_adopt(b->arena, and, bound(b, rest, n - i, from));
-		expr_adopt(b->arena, or, only_part(and));
+		all = node(b, EXPR_AND, first.at);
+		add_absences(b, l, i, from, all);
+		expr_adopt(b->arena, all, bound(b, rest, n - i, from));
+		expr_adopt(b->arena, either, only_part(all));
 	}
-	and = node(b, EXPR_AND, l[0]->at);
-	add_absences(b, l, open, from, and);
+	all = node(b, EXPR_AND, l[0]->at);
+	add_absences(b, l, open, from, all);
 	if (open < n)
-		expr_adopt(b->arena, and, bound(b, l + open, n - open, from));
-	expr_adopt(b->arena, or, only_part(and));
-	return only_part(or);
+		expr_adopt(b->arena, all, bound(b, l + open, n - open, from));
+	expr_adopt(b->arena, either, only_part(all));
+	return only_part(either);
 }
 
 static struct expr *field_tree(struct builder *b, const leaf_ref *l, size_t n, size_t from)
@@ -244,13 +268,13 @@ static struct expr *field_tree(struct builder *b, const leaf_ref *l, size_t n, s
 
 /* Leaves in the order of their paths, no path twice. */
 static void add_fields(struct builder *b, const leaf_ref *l, size_t n, size_t from,
-		       struct expr *and)
+		       struct expr *all)
 {
 	for (size_t i = 0, next; i < n && !b->failed; i = next) {
 		next = i + 1;
 		while (next < n && same_field(l[i], l[next], from))
 			next++;
-		expr_adopt(b->arena, and, field_tree(b, l + i, next - i, from));
+		expr_adopt(b->arena, all, field_tree(b, l + i, next - i, from));
 	}
 }
 
@@ -291,7 +315,7 @@ static void check_levels(struct builder *b, const leaf_ref *l, size_t n)
 }
 
 static void add_leaves(struct builder *b, const struct pattern_parts *parts, size_t from,
-		       struct expr *and)
+		       struct expr *all)
 {
 	leaf_ref *l = arena_take(b->arena, parts->n * sizeof *l);
 	size_t n = 0;
@@ -308,7 +332,7 @@ static void add_leaves(struct builder *b, const struct pattern_parts *parts, siz
 			l[n++] = l[i];
 	}
 	check_levels(b, l, n);
-	add_fields(b, l, n, from, and);
+	add_fields(b, l, n, from, all);
 }
 
 /* A part and one of the fields it is about. */
@@ -389,33 +413,54 @@ static void add_part(struct builder *b, struct pattern_parts *to, const struct p
 
 static struct expr *parts_tree(struct builder *b, const struct pattern_parts *parts, size_t from);
 
+/* The parts, with one branch in the place of the choice at `at`. */
+static struct pattern_parts with_branch(struct builder *b, const struct pattern_parts *parts,
+					size_t at, const struct pattern_parts *branch)
+{
+	struct pattern_parts joined = {0};
+
+	for (size_t i = 0; i < parts->n; i++) {
+		for (size_t k = 0; i == at && k < branch->n; k++)
+			add_part(b, &joined, &branch->list[k]);
+		if (i != at)
+			add_part(b, &joined, &parts->list[i]);
+	}
+	return joined;
+}
+
+static void count_branch(struct builder *b, const struct pattern_parts *parts,
+			 const struct pattern_choice *choice)
+{
+	if (parts->n == 1)
+		return;
+	b->branches++;
+	b->copied += parts->n;
+	if (b->branches > PATTERN_MAX_BRANCHES || b->copied > MAX_COPIED)
+		fail(b, choice->at,
+		     "$or and what stands beside it ask about the same objects, and make too many "
+		     "branches when multiplied out (at most %d); use several rules",
+		     PATTERN_MAX_BRANCHES);
+}
+
 /* The first choice is multiplied out with what stands around it. */
 static struct expr *multiply(struct builder *b, const struct pattern_parts *parts, size_t from)
 {
-	struct expr * or ;
+	const struct pattern_choice *choice;
+	struct expr *either;
 	size_t at = 0;
 
 	while (!parts->list[at].choice)
 		at++;
-	or = node(b, EXPR_OR, parts->list[at].choice->at);
-	for (size_t i = 0; i < parts->list[at].choice->n && !b->failed; i++) {
-		const struct pattern_parts *branch = &parts->list[at].choice->branches[i];
-		struct pattern_parts all = {0};
+	choice = parts->list[at].choice;
+	either = node(b, EXPR_OR, choice->at);
+	for (size_t i = 0; i < choice->n && !b->failed; i++) {
+		struct pattern_parts joined;
 
-		if (parts->n > 1 && ++b->branches > PATTERN_MAX_BRANCHES)
-			fail(b, parts->list[at].choice->at,
-			     "$or and what stands beside it ask about the same objects, and make "
-			     "more than %d branches when multiplied out; use several rules",
-			     PATTERN_MAX_BRANCHES);
-		for (size_t k = 0; k < parts->n; k++) {
-			for (size_t m = 0; k == at && m < branch->n; m++)
-				add_part(b, &all, &branch->list[m]);
-			if (k != at)
-				add_part(b, &all, &parts->list[k]);
-		}
-		expr_adopt(b->arena, or, parts_tree(b, &all, from));
+		count_branch(b, parts, choice);
+		joined = with_branch(b, parts, at, &choice->branches[i]);
+		expr_adopt(b->arena, either, parts_tree(b, &joined, from));
 	}
-	return or ;
+	return either;
 }
 
 /* Are all parts about fields below one object, and none asks whether one is absent?  Then the
@@ -452,7 +497,7 @@ static struct expr *group_tree(struct builder *b, const struct pattern_parts *pa
 }
 
 static void add_groups(struct builder *b, const struct pattern_parts *parts, size_t from,
-		       struct expr *and)
+		       struct expr *all)
 {
 	const size_t *groups = group(b, parts, from);
 
@@ -466,21 +511,21 @@ static void add_groups(struct builder *b, const struct pattern_parts *parts, siz
 				add_part(b, &one, &parts->list[k]);
 		}
 		if (one.choices)
-			expr_adopt(b->arena, and, group_tree(b, &one, from));
+			expr_adopt(b->arena, all, group_tree(b, &one, from));
 		else
-			add_leaves(b, &one, from, and);
+			add_leaves(b, &one, from, all);
 	}
 }
 
 static struct expr *parts_tree(struct builder *b, const struct pattern_parts *parts, size_t from)
 {
-	struct expr *and = node(b, EXPR_AND, 0);
+	struct expr *all = node(b, EXPR_AND, 0);
 
 	if (parts->choices)
-		add_groups(b, parts, from, and);
+		add_groups(b, parts, from, all);
 	else
-		add_leaves(b, parts, from, and);
-	return only_part(and);
+		add_leaves(b, parts, from, all);
+	return only_part(all);
 }
 
 struct expr *pattern_tree(struct arena *a, const struct pattern_parts *parts, size_t *at,

@@ -63,13 +63,52 @@ static void add_range(struct regclass *c, uint32_t first, uint32_t last)
 	c->ranges[c->n++] = (struct regrange){first, last};
 }
 
+static int by_first(const void *a, const void *b)
+{
+	const struct regrange *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Ranges are looked up by halving, and equal classes are recognised, however written. */
+static void order_ranges(struct regclass *c)
+{
+	size_t n = 0;
+
+	if (c->n)
+		qsort(c->ranges, c->n, sizeof *c->ranges, by_first);
+	for (size_t i = 0; i < c->n; i++) {
+		struct regrange *last = n ? &c->ranges[n - 1] : NULL;
+
+		if (!last || c->ranges[i].first > last->last + 1)
+			c->ranges[n++] = c->ranges[i];
+		else if (c->ranges[i].last > last->last)
+			last->last = c->ranges[i].last;
+	}
+	c->n = n;
+}
+
+static bool in_ranges(const struct regclass *c, uint32_t cp)
+{
+	size_t low = 0, high = c->n; /* the range wanted is in [low, high) */
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (cp < c->ranges[middle].first)
+			high = middle;
+		else if (cp > c->ranges[middle].last)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
 bool regclass_has(const struct regclass *c, uint32_t cp)
 {
-	bool found = false;
+	bool found = in_ranges(c, cp) || (c->categories && (category_of(cp) & c->categories));
 
-	for (size_t i = 0; !found && i < c->n; i++)
-		found = cp >= c->ranges[i].first && cp <= c->ranges[i].last;
-	found = found || (c->categories && (category_of(cp) & c->categories));
 	return found != c->negated;
 }
 
@@ -187,8 +226,10 @@ static struct regtree *bracket(struct reader *r)
 {
 	struct regtree *t = node(REG_CLASS);
 
-	if (class_items(r, &t->set))
+	if (class_items(r, &t->set)) {
+		order_ranges(&t->set);
 		return t;
+	}
 	regtree_free(t);
 	return NULL;
 }

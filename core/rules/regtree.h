@@ -16,7 +16,7 @@ struct regclass { /* a set of characters */
 	bool negated;
 	struct regrange {
 		uint32_t first, last;
-	} * ranges;
+	} * ranges; /* ascending, with gaps between them */
 	size_t n;
 	uint32_t categories;
 };

@@ -1,11 +1,11 @@
 #include "rules/ruleset.h"
 
 #include "base/arena.h"
-
 #include "base/mem.h"
 #include "rules/change.h"
 #include "rules/judge.h"
 #include "rules/matcher.h"
+#include "rules/pattern.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -20,9 +20,11 @@ struct words { /* a list of patterns or names, and the list as text */
 struct rule {
 	struct words on, from;
 	bool has_from;
-	char *where_text;
-	struct judge *where;    /* or NULL */
+	char *where_text, *pattern_text;
+	struct judge *where;    /* of both, or NULL */
+	size_t where_tests;     /* the judge's first ones; the others are the pattern's */
 	struct change *changed; /* or NULL */
+	struct expr *tree;      /* all that it asks */
 	size_t first, conditions;
 };
 
@@ -157,6 +159,61 @@ static struct expr *whole_tree(struct arena *trees, const struct rule *r, struct
 	return all;
 }
 
+/* The tests of `e` are numbered from `from` on instead of 0; how many there are. */
+static size_t number_from(struct expr *e, size_t from)
+{
+	size_t n = e->kind == EXPR_TEST;
+
+	e->number += (uint32_t)from;
+	for (size_t i = 0; i < e->nparts; i++)
+		n += number_from(e->parts[i], from);
+	return n;
+}
+
+static struct expr *both(struct arena *trees, struct expr *where, struct expr *pattern)
+{
+	struct expr *all;
+
+	if (!where || !pattern)
+		return where ? where : pattern;
+	all = expr_new(trees, EXPR_AND);
+	expr_adopt(trees, all, where);
+	expr_adopt(trees, all, pattern);
+	return all;
+}
+
+/* `where` and `pattern` together, in *tree, which stays NULL without them. */
+static bool compile_where(struct rule *r, struct arena *trees, const struct selector *s, size_t *at,
+			  struct expr **tree, struct err *err)
+{
+	enum pattern_root root = s->pattern_data ? PATTERN_DATA : PATTERN_EVENT;
+	struct expr *where = NULL, *pattern = NULL;
+
+	if (s->where) {
+		where = expr_parse(trees, s->where, at, err);
+		if (!where)
+			return false;
+		r->where_text = mem_text(s->where);
+		r->where_tests = number_from(where, 0);
+	}
+	if (s->pattern) {
+		pattern = pattern_parse(trees, root, s->pattern, strlen(s->pattern), at, err);
+		if (!pattern)
+			return false;
+		r->pattern_text = mem_text(s->pattern);
+		number_from(pattern, r->where_tests);
+	}
+	*tree = both(trees, where, pattern);
+	if (*tree)
+		r->where = judge_new(*tree);
+	return true;
+}
+
+static size_t tests_of(const struct rule *r)
+{
+	return r->where ? judge_tests(r->where) : 0;
+}
+
 static bool compile_rule(struct rule *r, struct arena *trees, struct matcher_draft *draft,
 			 const struct selector *s, size_t *at, struct err *err)
 {
@@ -168,21 +225,16 @@ static bool compile_rule(struct rule *r, struct arena *trees, struct matcher_dra
 	r->has_from = s->from != NULL;
 	if (r->has_from)
 		r->from = words_copy(s->from, NULL);
-	if (s->where) {
-		where = expr_parse(trees, s->where, at, err);
-		if (!where)
-			return false;
-		r->where_text = mem_text(s->where);
-		r->where = judge_new(where);
-	}
+	if (!compile_where(r, trees, s, at, &where, err))
+		return false;
 	if (s->changed) {
 		r->changed = change_parse(trees, s->changed, err);
 		if (!r->changed)
 			return false;
 	}
-	r->conditions =
-		1U + r->has_from + (r->where ? judge_tests(r->where) : 0) + (r->changed != NULL);
-	matcher_add(draft, whole_tree(trees, r, where));
+	r->conditions = 1U + r->has_from + tests_of(r) + (r->changed != NULL);
+	r->tree = whole_tree(trees, r, where);
+	matcher_add(draft, r->tree);
 	return true;
 }
 
@@ -192,6 +244,7 @@ static void rule_free(struct rule *r)
 	words_free(&r->from);
 	judge_free(r->where);
 	free(r->where_text);
+	free(r->pattern_text);
 }
 
 struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
@@ -245,25 +298,35 @@ size_t ruleset_conditions(const struct ruleset *set, size_t i)
 static struct condition condition_of_test(const struct rule *r, size_t i)
 {
 	const struct expr *e = judge_test(r->where, i);
+	bool where = i < r->where_tests;
 
-	return (struct condition){CONDITION_WHERE, r->where_text + e->at, e->end - e->at, &e->path};
+	return (struct condition){.kind = where ? CONDITION_WHERE : CONDITION_PATTERN,
+				  .text = (where ? r->where_text : r->pattern_text) + e->at,
+				  .len = e->end - e->at,
+				  .path = &e->path,
+				  .any = judge_any(r->where, i),
+				  .turned = where && judge_turned(r->where, i)};
 }
 
 struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c)
 {
 	const struct rule *r = &set->rules[i];
-	size_t tests = r->where ? judge_tests(r->where) : 0;
+	size_t tests = tests_of(r);
 
 	if (c == 0)
-		return (struct condition){CONDITION_ON, r->on.text, strlen(r->on.text), NULL};
+		return (struct condition){
+			.kind = CONDITION_ON, .text = r->on.text, .len = strlen(r->on.text)};
 	c--;
 	if (r->has_from && c == 0)
-		return (struct condition){CONDITION_FROM, r->from.text, strlen(r->from.text), NULL};
+		return (struct condition){
+			.kind = CONDITION_FROM, .text = r->from.text, .len = strlen(r->from.text)};
 	c -= r->has_from;
 	if (c < tests)
 		return condition_of_test(r, c);
-	return (struct condition){CONDITION_CHANGED, r->changed->now.text,
-				  strlen(r->changed->now.text), &r->changed->now};
+	return (struct condition){.kind = CONDITION_CHANGED,
+				  .text = r->changed->now.text,
+				  .len = strlen(r->changed->now.text),
+				  .path = &r->changed->now};
 }
 
 static bool on_fits(const struct rule *r, const struct event *ev)
@@ -300,7 +363,7 @@ static void explain_rule(const struct ruleset *set, size_t i, const struct event
 			 struct memory *m, uint8_t *verdicts)
 {
 	const struct rule *r = &set->rules[i];
-	size_t tests = r->where ? judge_tests(r->where) : 0;
+	size_t tests = tests_of(r);
 	uint64_t mismatches = 0;
 	bool passed = true;
 
@@ -373,6 +436,76 @@ void match_free(struct match *m)
 	free(m->verdicts);
 	free(m->first);
 	*m = (struct match){0};
+}
+
+static bool see_word(struct seen *seen, const char *word, bool fits)
+{
+	*seen = SEEN_NOTHING;
+	seen->verdict = fits ? VERDICT_PASS : VERDICT_FAIL;
+	buf_json_string(&seen->value, word, strlen(word));
+	return fits;
+}
+
+static bool see_changed(const struct rule *r, const struct event *ev, struct seen *seen)
+{
+	struct buf scratch = {0};
+	struct json_value now, before;
+
+	*seen = SEEN_NOTHING;
+	seen->verdict = changed(r, ev, &scratch);
+	now = event_find(ev, EVENT_ITSELF, &r->changed->now, &scratch);
+	seen_put(&seen->value, &now);
+	before = event_find(ev, EVENT_ITSELF, &r->changed->before, &scratch);
+	seen_put(&seen->other, &before);
+	buf_free(&scratch);
+	return seen->verdict == VERDICT_PASS;
+}
+
+/* The text of a pattern's test has its `not` in it: {"exists": false}. */
+static void turn_patterns(const struct rule *r, struct seen *seen)
+{
+	for (size_t i = r->where_tests; i < tests_of(r); i++) {
+		if (judge_turned(r->where, i))
+			seen[i].verdict =
+				seen[i].verdict == VERDICT_PASS ? VERDICT_FAIL : VERDICT_PASS;
+	}
+}
+
+bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev, struct seen *seen)
+{
+	const struct rule *r = &set->rules[i];
+	struct judge_memory memory = {0};
+	bool hit = see_word(seen, ev->type, on_fits(r, ev));
+
+	for (size_t c = 1; c < r->conditions; c++)
+		seen[c] = SEEN_NOTHING;
+	if (!hit)
+		return false;
+	if (r->has_from)
+		hit = see_word(++seen, ev->instance, from_fits(r, ev));
+	if (r->where) {
+		hit = judge_explain(r->where, ev, &memory, ++seen) && hit;
+		turn_patterns(r, seen);
+		seen += tests_of(r) - 1;
+	}
+	if (r->changed)
+		hit = see_changed(r, ev, ++seen) && hit;
+	judge_memory_free(&memory);
+	return hit;
+}
+
+void ruleset_costs(const struct ruleset *set, struct matcher_cost *costs)
+{
+	struct matcher_draft *draft = matcher_draft();
+
+	for (size_t i = 0; i < set->n; i++)
+		matcher_add(draft, set->rules[i].tree);
+	matcher_free(matcher_compile_costs(draft, costs));
+}
+
+size_t ruleset_bytes(const struct ruleset *set)
+{
+	return matcher_bytes(set->matcher);
 }
 
 uint64_t ruleset_matches(const struct ruleset *set, size_t i)

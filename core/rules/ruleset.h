@@ -1,7 +1,8 @@
 /*
  * ruleset - which rules and inputs does an event match?
  *
- * Compile a set of selectors (the `on from where changed` of every rule and input), then
+ * Compile a set of selectors (the `on from where pattern changed` of every rule and
+ * input), then
  * match events against it.  Pure: no clock, no state.  A compiled set is immutable and may
  * be used by several threads, each with its own struct match.
  *
@@ -16,6 +17,8 @@
 
 #include "base/err.h"
 #include "event/event.h"
+#include "rules/matcher.h"
+#include "rules/seen.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +29,8 @@ struct selector {
 	const char *const *on;   /* event types, NULL-terminated; NULL: "*" */
 	const char *const *from; /* instances, NULL-terminated; NULL: all */
 	const char *where;       /* an expression */
+	const char *pattern;     /* an event pattern; with `where`, both must be true */
+	bool pattern_data;       /* it is about the payload alone */
 	/* A path under data.new: true if its value differs from that under data.old, or
 	 * the item is new; not if the item is gone. */
 	const char *changed;
@@ -34,27 +39,27 @@ struct selector {
 struct ruleset;
 
 /* NULL with *err (and the index of the bad selector in *which, and the offset in its
- * `where` in *at) if one does not compile. */
+ * `where` or `pattern` in *at) if one does not compile. */
 struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
 				size_t *at, struct err *err);
 void ruleset_free(struct ruleset *set);
 
-enum verdict {
-	VERDICT_UNASKED, /* decided before this condition was reached */
-	VERDICT_PASS,
-	VERDICT_FAIL,
-	VERDICT_ABSENT, /* fail: the field is not there */
-	VERDICT_TYPE,   /* fail: the field is of another type */
-};
-
 /* The conditions of selector i, in the order in which they are asked: `on`, `from`, each
- * leaf of `where`, `changed`. */
-enum condition_kind { CONDITION_ON, CONDITION_FROM, CONDITION_WHERE, CONDITION_CHANGED };
+ * leaf of `where`, each test of `pattern`, `changed`. */
+enum condition_kind {
+	CONDITION_ON,
+	CONDITION_FROM,
+	CONDITION_WHERE,
+	CONDITION_PATTERN,
+	CONDITION_CHANGED
+};
 struct condition {
 	enum condition_kind kind;
 	const char *text; /* as written: `data.new.type in ["in", "opt"]` */
 	size_t len;
-	const struct path *path; /* of a where leaf or changed; else NULL */
+	const struct path *path; /* of a where leaf, a pattern's test or changed; else NULL */
+	const struct path *any;  /* a where leaf inside `any`: its whole path; else NULL */
+	bool turned;             /* a where leaf inside `not ( .. )` */
 };
 size_t ruleset_conditions(const struct ruleset *set, size_t i);
 struct condition ruleset_condition(const struct ruleset *set, size_t i, size_t c);
@@ -72,6 +77,16 @@ struct match {
 void ruleset_match(const struct ruleset *set, const struct event *ev, bool explained,
 		   struct match *m);
 void match_free(struct match *m);
+
+/* For people: does selector i match, and what did each of its conditions meet?  `seen` has
+ * ruleset_conditions() members, which the caller clears.  All conditions are asked, those of
+ * an event of another type excepted.  Counts nothing. */
+bool ruleset_explain(const struct ruleset *set, size_t i, const struct event *ev,
+		     struct seen *seen);
+
+/* What matching costs: of each selector, and the memory of all together. */
+void ruleset_costs(const struct ruleset *set, struct matcher_cost *costs);
+size_t ruleset_bytes(const struct ruleset *set);
 
 /* How many events matched selector i since compilation. */
 uint64_t ruleset_matches(const struct ruleset *set, size_t i);

@@ -126,6 +126,8 @@ static void a_selector_that_does_not_compile_is_named(void **state)
 		const char *why;
 	} rows[] = {
 		{{.where = "data.a = 1"}, 7, "= is written =="},
+		{{.pattern = "{\"data\":{\"a\":1}}"}, 13, "values stand in an array"},
+		{{.where = "id exists", .pattern = "{\"a\":[1]}"}, 1, "no field of an event"},
 		{{.changed = "data.phase"}, 0, "no path under data.new"},
 		{{.changed = "data.new"}, 0, "no path under data.new"},
 		{{.changed = "data.new.x y"}, 0, "no path under data.new"},
@@ -218,6 +220,73 @@ static void each_condition_has_its_verdict(void **state)
 	ruleset_free(set);
 }
 
+static void conditions_of_a_pattern_follow_those_of_where(void **state)
+{
+	const struct selector s[] = {
+		{.on = LIST("x")},
+		{.where = "data.a == 1 or data.b == 1",
+		 .pattern = "{\"c\": [1], \"d\": {\"e\": [2], \"f\": [{\"exists\": false}]}}",
+		 .pattern_data = true,
+		 .changed = "data.new.n"},
+	};
+	static const char *const texts[] = {"*",           "data.a == 1",
+					    "data.b == 1", "\"c\": [1]",
+					    "\"e\": [2]",  "\"f\": [{\"exists\": false}]",
+					    "data.new.n"};
+	static const enum condition_kind kinds[] = {
+		CONDITION_ON,      CONDITION_WHERE,   CONDITION_WHERE,  CONDITION_PATTERN,
+		CONDITION_PATTERN, CONDITION_PATTERN, CONDITION_CHANGED};
+	struct ruleset *set = compiled(s, COUNT(s));
+
+	(void)state;
+	assert_int_equal(ruleset_conditions(set, 1), COUNT(texts));
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		struct condition c = ruleset_condition(set, 1, i);
+
+		assert_int_equal(c.kind, kinds[i]);
+		assert_int_equal(c.len, strlen(texts[i]));
+		assert_memory_equal(c.text, texts[i], c.len);
+	}
+	assert_string_equal(ruleset_condition(set, 1, 3).path->text, "data.c");
+	expect_verdicts(set, "t", "i", "{\"a\":2,\"c\":1}", "PFA----");
+	expect_verdicts(set, "t", "i", "{\"b\":1,\"c\":\"1\"}", "PAPT---");
+	expect_verdicts(set, "t", "i", "{\"a\":1,\"c\":1,\"d\":{}}", "PP-PA--");
+	expect_verdicts(set, "t", "i", "{\"a\":1,\"c\":1,\"d\":{\"e\":2,\"f\":3}}", "PP-PPP-");
+	expect_verdicts(set, "t", "i", "{\"a\":1,\"c\":1,\"d\":{\"e\":2},\"new\":{\"n\":1}}",
+			"PP-PPAP");
+	ruleset_free(set);
+}
+
+static void a_selector_needs_both_where_and_pattern(void **state)
+{
+	const struct selector s[] = {
+		{.where = "data.a == 1", .pattern = "{\"type\":[\"t.u\"],\"data\":{\"b\":[2]}}"},
+		{.pattern = "{\"b\":[2]}", .pattern_data = true},
+	};
+	static const struct {
+		const char *type, *data;
+		size_t hits;
+	} rows[] = {
+		{"t.u", "{\"a\":1,\"b\":2}", 2},
+		{"t.u", "{\"a\":1}", 0},
+		{"t.u", "{\"b\":2}", 1},
+		{"t.v", "{\"a\":1,\"b\":2}", 1},
+	};
+	struct ruleset *set = compiled(s, COUNT(s));
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct event *ev = event_of(rows[i].type, "i", rows[i].data);
+		struct match m = {0};
+
+		ruleset_match(set, ev, false, &m);
+		assert_int_equal(m.nhits, rows[i].hits);
+		match_free(&m);
+		event_unref(ev);
+	}
+	ruleset_free(set);
+}
+
 static void matches_and_other_types_are_counted_for_each_selector(void **state)
 {
 	const struct selector s[] = {
@@ -292,6 +361,8 @@ int main(void)
 		cmocka_unit_test(changed_compares_new_with_old),
 		cmocka_unit_test(a_selector_that_does_not_compile_is_named),
 		cmocka_unit_test(each_condition_has_its_verdict),
+		cmocka_unit_test(conditions_of_a_pattern_follow_those_of_where),
+		cmocka_unit_test(a_selector_needs_both_where_and_pattern),
 		cmocka_unit_test(matches_and_other_types_are_counted_for_each_selector),
 		cmocka_unit_test(a_match_serves_sets_of_any_size),
 		cmocka_unit_test(an_empty_set_matches_nothing),

@@ -30,6 +30,18 @@ static struct event event_with(const char *data)
 			      .data_len = strlen(data)};
 }
 
+static bool explained(const struct ruleset *set, const struct event *ev)
+{
+	size_t n = ruleset_conditions(set, 0);
+	struct seen *seen = calloc(n, sizeof *seen);
+	bool hit = ruleset_explain(set, 0, ev, seen);
+
+	for (size_t i = 0; i < n; i++)
+		seen_clear(&seen[i]);
+	free(seen);
+	return hit;
+}
+
 /* As event_create() makes it and filled in by hand, explained and not: one answer. */
 static bool holds(const char *where, const char *data)
 {
@@ -50,6 +62,8 @@ static bool holds(const char *where, const char *data)
 	assert_int_equal(m.nhits == 1, first);
 	ruleset_match(set, &by_hand, false, &m);
 	assert_int_equal(m.nhits == 1, first);
+	assert_int_equal(explained(set, made), first);
+	assert_int_equal(explained(set, &by_hand), first);
 	match_free(&m);
 	event_unref(made);
 	ruleset_free(set);

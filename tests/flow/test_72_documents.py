@@ -14,6 +14,12 @@ STRICT = ("-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wl,-z,defs", 
           "-Wextra", "-Wpedantic", "-Werror")
 
 
+def rows(block):
+    """An event, and below it lines of true or false and what is so of it."""
+    event, *lines = block.strip().splitlines()
+    return event, [re.match(r"(true|false) +(.*)", line).groups() for line in lines]
+
+
 def blocks(document, language):
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / document).read_text(),
                       re.MULTILINE | re.DOTALL)
@@ -58,6 +64,28 @@ class Documents(unittest.TestCase):
         (self.folder / "slack-url").write_text("http://127.0.0.1:1/")
         self.check(blocks("docs/configuration.md", "ini")[0], PLUGINS,
                    CREDENTIALS_DIRECTORY=str(self.folder))
+
+    def test_the_rules_of_the_rules_page_are_good(self):
+        (self.folder / "slack-url").write_text("http://127.0.0.1:1/")
+        examples = blocks("docs/rules.md", "ini")
+        self.assertEqual(2, len(examples))
+        for text in examples:
+            self.check(text, PLUGINS, CREDENTIALS_DIRECTORY=str(self.folder))
+
+    def test_the_rules_page_says_what_is_so_of_its_events(self):
+        for language, options, least in (("where", ["--where"], 40), ("pattern", [], 13)):
+            told = 0
+            for block in blocks("docs/rules.md", language):
+                event, lines = rows(block)
+                (self.folder / "asked").write_text("".join(f"{text}\n" for _, text in lines))
+                (self.folder / "event").write_text(event + "\n")
+                done = self.pointsman("match", *options, self.folder / "asked",
+                                      self.folder / "event")
+                said = " ".join(str(n) for n, (holds, _) in enumerate(lines, 1)
+                                if holds == "true")
+                self.assertEqual((said + "\n", ""), (done.stdout, done.stderr), block)
+                told += len(lines)
+            self.assertGreaterEqual(told, least)
 
 
 if __name__ == "__main__":

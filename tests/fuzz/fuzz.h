@@ -7,7 +7,11 @@
  *   CC=clang meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false \
  *            -Dc_args=-fsanitize=fuzzer-no-link
  *   ninja -C build-fuzz tests/fuzz/fuzz_json
+ *   mkdir build-fuzz/found
  *   build-fuzz/tests/fuzz/fuzz_json build-fuzz/found tests/fuzz/corpus/json
+ *
+ * That needs the package of clang's runtime libraries, in Debian 12 libclang-rt-14-dev;
+ * running the corpora needs no more than the other tests.
  */
 #ifndef POINTSMAN_TESTS_FUZZ_H
 #define POINTSMAN_TESTS_FUZZ_H

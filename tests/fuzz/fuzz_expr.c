@@ -5,6 +5,7 @@
 #include "rules/expr.h"
 #include "rules/ruleset.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char payload[] =
@@ -25,6 +26,7 @@ static void judge(const char *where)
 			   .data = payload,
 			   .data_len = sizeof payload - 1};
 	struct match m = {0};
+	struct seen *seen;
 	size_t hits;
 
 	PROMISE(set);
@@ -32,11 +34,15 @@ static void judge(const char *where)
 	hits = m.nhits;
 	ruleset_match(set, &ev, true, &m);
 	PROMISE(m.nhits == hits);
+	seen = mem_zero(ruleset_conditions(set, 0) * sizeof *seen);
+	PROMISE(ruleset_explain(set, 0, &ev, seen) == (hits == 1));
 	for (size_t c = 0; c < ruleset_conditions(set, 0); c++) {
 		struct condition condition = ruleset_condition(set, 0, c);
 
 		PROMISE(condition.len > 0 && condition.len <= strlen(condition.text));
+		seen_clear(&seen[c]);
 	}
+	free(seen);
 	match_free(&m);
 	ruleset_free(set);
 }

@@ -1,0 +1,86 @@
+#include "base/buf.h"
+#include "cli/eventbridge.h"
+#include "cli/verbs.h"
+#include "json/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define LARGEST (1024 * 1024)
+
+static int read_all(const char *name, struct buf *out)
+{
+	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
+	char bytes[65536];
+	size_t n;
+	int why;
+
+	if (!file) {
+		fprintf(stderr, "pointsman: %s: %s\n", name, strerror(errno));
+		return EX_NOINPUT;
+	}
+	while (out->len <= LARGEST && (n = fread(bytes, 1, sizeof bytes, file)) > 0)
+		buf_add(out, bytes, n);
+	why = ferror(file) ? errno : 0;
+	if (file != stdin)
+		fclose(file);
+	if (why) {
+		fprintf(stderr, "pointsman: %s: %s\n", name, strerror(why));
+		return EX_NOINPUT;
+	}
+	if (out->len <= LARGEST)
+		return EX_OK;
+	fprintf(stderr, "pointsman: %s: over 1M, which no rule is\n", name);
+	return EX_DATAERR;
+}
+
+static int fail(const char *name, const struct buf *text, size_t at, const char *why)
+{
+	unsigned line = 1, column = 1;
+
+	for (size_t i = 0; i < at && i < text->len; i++) {
+		line += text->data[i] == '\n';
+		column = text->data[i] == '\n' ? 1 : column + 1;
+	}
+	fprintf(stderr, "%s:%u:%u: %s\n", name, line, column, why);
+	return EX_DATAERR;
+}
+
+static int print_section(const char *name, const struct buf *text)
+{
+	struct json_fault fault;
+	struct buf section = {0};
+	struct err err;
+	size_t at;
+	int status = EX_OK;
+
+	if (!json_check_repeats(buf_text(text), text->len, JSON_MAX_DEPTH, &fault))
+		return fail(name, text, fault.offset, fault.what);
+	if (eventbridge_section(text->data, text->len, &section, &at, &err))
+		fputs(buf_text(&section), stdout);
+	else
+		status = fail(name, text, at, err.text);
+	buf_free(&section);
+	return status;
+}
+
+int verb_init(const struct options *o)
+{
+	struct buf text = {0};
+	int status;
+
+	if (!o->from_eventbridge || o->nwords) {
+		fputs("pointsman: init --from-eventbridge RULE.json prints a rule of EventBridge "
+		      "as "
+		      "a [rule] section; - is standard input\n",
+		      stderr);
+		return EX_USAGE;
+	}
+	status = read_all(o->from_eventbridge, &text);
+	if (status == EX_OK)
+		status = print_section(o->from_eventbridge, &text);
+	buf_free(&text);
+	return status;
+}
