@@ -43,9 +43,9 @@ struct sample { /* an event */
 /* Rules, and events that are matched one after the other. */
 struct trial {
 	struct rule *rules;
-	size_t nrules, rules_cap;
+	size_t nrules, rules_made, rules_cap;
 	struct sample *events;
-	size_t nevents, events_cap;
+	size_t nevents, events_made, events_cap;
 };
 
 /* Of how many rules with an operator the answer was false, and true; in memory that all
@@ -216,26 +216,28 @@ static bool still_wrong(const struct trial *t)
 	return rules_fit(t) && wrong(t, true);
 }
 
-/* Leave out as many pieces of an array as can be, the large ones first. */
+/* Leave out as many pieces of an array as can be, the large ones first.  What is left out
+ * moves behind the rest. */
 static void shrink(struct trial *t, void *array, size_t *n, size_t size)
 {
-	char *items = array, *kept = mem_zero(*n * size);
+	char *items = array, *before = mem_zero(*n * size);
 
 	for (size_t piece = *n; piece > 0; piece /= 2) {
 		for (size_t at = 0; at + piece <= *n;) {
-			size_t before = *n, behind = (before - at - piece) * size;
+			size_t rest = *n - at - piece;
 
-			memcpy(kept, items, before * size);
-			memmove(items + at * size, items + (at + piece) * size, behind);
+			memcpy(before, items, *n * size);
+			memcpy(items + at * size, before + (at + piece) * size, rest * size);
+			memcpy(items + (at + rest) * size, before + at * size, piece * size);
 			*n -= piece;
 			if (still_wrong(t))
 				continue;
-			memcpy(items, kept, before * size);
-			*n = before;
+			*n += piece;
+			memcpy(items, before, *n * size);
 			at += piece;
 		}
 	}
-	free(kept);
+	free(before);
 }
 
 /* With a NUL behind, as buf.h promises. */
@@ -314,6 +316,7 @@ static void add_rule(struct trial *t, struct testrules *random)
 	if (parse(&a, &r)) {
 		mem_room(t->rules, t->nrules, t->rules_cap);
 		t->rules[t->nrules++] = r;
+		t->rules_made++;
 	} else {
 		buf_free(&r.text);
 	}
@@ -329,13 +332,14 @@ static void add_event(struct trial *t, struct testrules *random)
 		buf_add(&s.attributes[i], random->attributes[i].data, random->attributes[i].len);
 	mem_room(t->events, t->nevents, t->events_cap);
 	t->events[t->nevents++] = s;
+	t->events_made++;
 }
 
 static void trial_free(struct trial *t)
 {
-	for (size_t i = 0; i < t->nrules; i++)
+	for (size_t i = 0; i < t->rules_made; i++)
 		buf_free(&t->rules[i].text);
-	for (size_t i = 0; i < t->nevents; i++) {
+	for (size_t i = 0; i < t->events_made; i++) {
 		buf_free(&t->events[i].data);
 		for (size_t k = 0; k < COUNT(t->events[i].attributes); k++)
 			buf_free(&t->events[i].attributes[k]);

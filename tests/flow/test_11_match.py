@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from flow.router import PROGRAM
+from flow.router import PROGRAM, ROOT
 
 PATTERNS = """\
 {"kind":["build"]}
@@ -20,9 +20,10 @@ EVENTS = """\
 {"kind":"bake","n":3,"tags":["red","blue"]}
 """
 SPEED = r"match: \d+ events/s, \d+ MB/s; compile: \d+ rules/s, \d+ kB\n"
+CONFORMANCE = ROOT / "tests" / "conformance"
 
 
-class Match(unittest.TestCase):
+class Asking(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="pointsman-")
         self.addCleanup(folder.cleanup)
@@ -31,7 +32,7 @@ class Match(unittest.TestCase):
     def run_match(self, *words, files=None, given=""):
         """A word that is the name of a file of `files` stands for it."""
         for name, text in (files or {}).items():
-            (self.folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+            (self.folder / name).write_bytes(text.encode(errors="surrogatepass"))
         return subprocess.run([PROGRAM, "match", *words], input=given, capture_output=True,
                               text=True, cwd=self.folder, timeout=120, check=False)
 
@@ -45,6 +46,8 @@ class Match(unittest.TestCase):
         self.assertEqual((65, ""), (done.returncode, done.stdout))
         return done.stderr
 
+
+class Match(Asking):
     def test_each_event_gets_the_numbers_of_its_patterns(self):
         self.assertEqual("1 2\n\n2 3\n", self.match())
 
@@ -128,6 +131,24 @@ class Match(unittest.TestCase):
                               check=False)
         self.assertEqual(("\n", ""), (done.stdout, done.stderr))
 
+    def test_many_events_are_matched_alike_from_a_file_and_a_pipe(self):
+        events = "".join(f'{{"n":{n},"pad":"{"x" * (n * 7919 % 300)}"}}\n' for n in range(50000))
+        files = {"p": '{"n":[49999]}\n{"n":[{"numeric":["<",1000]}]}\n', "e": events}
+        expected = ["2"] * 1000 + [""] * 48999 + ["1"]
+        for words, given in ((("p", "e"), ""), (("p", "-"), events)):
+            done = self.run_match(*words, files=files, given=given)
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            self.assertEqual(expected, done.stdout.split("\n")[:-1])
+
+    def test_output_that_cannot_be_written_is_told(self):
+        (self.folder / "p").write_text(PATTERNS)
+        (self.folder / "e").write_text(EVENTS)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([PROGRAM, "match", "p", "e"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, cwd=self.folder, timeout=60, check=False)
+        self.assertEqual(74, done.returncode)
+        self.assertIn("standard output: No space left", done.stderr)
+
     def test_time_ends_with_the_speeds(self):
         done = self.run_match("--time", "p", "e", files={"p": PATTERNS, "e": EVENTS})
         self.assertEqual((0, "1 2\n\n2 3\n"), (done.returncode, done.stdout))
@@ -147,6 +168,76 @@ class Match(unittest.TestCase):
                               given='{"a":"' + "x" * (65 << 20) + '"}\n{]\n')
         self.assertEqual(65, done.returncode)
         self.assertRegex(done.stderr, r"^-:1:1: .*64 MB.*\n-:2:2: ")
+
+
+def differences():
+    """Line to answer: where we differ from EventBridge's engine on purpose."""
+    table = (CONFORMANCE / "test_conformance.c").read_text(encoding="utf-8")
+    return {int(line): answer for line, answer in
+            re.findall(r"\{(\d+), (YES|NO|BAD_PATTERN|BAD_EVENT), \"", table)}
+
+
+class Case:
+    def __init__(self, line, text, ours):
+        case = json.loads(text)
+        self.line = line
+        self.pattern = self.text(case, "pattern")
+        self.event = self.text(case, "event")
+        if case.get("pattern_valid") is False:
+            self.answer = "BAD_PATTERN"
+        elif case.get("event_valid") is False:
+            self.answer = "BAD_EVENT"
+        else:
+            self.answer = "YES" if case["match"] else "NO"
+        self.answer = ours.get(line, self.answer)
+
+    @staticmethod
+    def text(case, name):
+        raw = case.get(name + "_raw")
+        return json.dumps(case[name], ensure_ascii=False) if raw is None else raw
+
+
+class Conformance(Asking):
+    """The cases of tests/conformance, all patterns against all events in one run."""
+
+    @classmethod
+    def setUpClass(cls):
+        ours = differences()
+        lines = (CONFORMANCE / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+        cls.cases = [Case(n, line, ours) for n, line in enumerate(lines, 1)]
+
+    def those(self, *answers):
+        return [case for case in self.cases if case.answer in answers]
+
+    def test_patterns_match_the_events_they_should(self):
+        cases = self.those("YES", "NO")
+        self.assertGreater(len(cases), 200)
+        lines = self.match(patterns="".join(case.pattern + "\n" for case in cases),
+                           events="".join(case.event + "\n" for case in cases)).splitlines()
+        self.assertEqual(len(cases), len(lines))
+        for number, (case, line) in enumerate(zip(cases, lines), 1):
+            with self.subTest(line=case.line, pattern=case.pattern, event=case.event):
+                self.assertEqual(case.answer == "YES", str(number) in line.split())
+
+    def test_bad_patterns_are_refused_with_their_place(self):
+        cases = self.those("BAD_PATTERN")
+        self.assertGreater(len(cases), 30)
+        for begin in range(0, len(cases), 20):
+            some = cases[begin:begin + 20]
+            said = self.refused(patterns="".join(case.pattern + "\n" for case in some))
+            self.assertEqual(len(some), said.count("\n"))
+            for number, (case, text) in enumerate(zip(some, said.splitlines()), 1):
+                with self.subTest(line=case.line, pattern=case.pattern):
+                    self.assertRegex(text, rf"^p:{number}:[1-9]\d*: .{{10,}}")
+
+    def test_bad_events_are_refused_with_their_place(self):
+        cases = self.those("BAD_EVENT")
+        self.assertGreater(len(cases), 5)
+        said = self.refused(events="".join(case.event + "\n" for case in cases))
+        self.assertEqual(len(cases), said.count("\n"))
+        for number, (case, text) in enumerate(zip(cases, said.splitlines()), 1):
+            with self.subTest(line=case.line, event=case.event):
+                self.assertRegex(text, rf"^e:{number}:[1-9]\d*: .{{10,}}")
 
 
 if __name__ == "__main__":
