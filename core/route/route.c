@@ -497,20 +497,19 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 {
 	struct routing r = {.plan = p, .state = s, .ev = ev, .at = ev->at, .out = out};
 	bool explain = p->nselectors <= PLAN_EXPLAINED;
-	struct match m = {0};
+	struct match *m = s->scratch;
 
 	*out = (struct outcome){0};
 	if (fired)
 		route_fired(&r, fired);
-	ruleset_match(p->set, ev, explain, &m);
-	if (!match_rules(&r, &m, false) && !fired)
-		match_rules(&r, &m, true);
+	ruleset_match(p->set, ev, explain, m);
+	if (!match_rules(&r, m, false) && !fired)
+		match_rules(&r, m, true);
 	settle_thens(out);
 	if (explain)
-		say_near_misses(&r, &m);
+		say_near_misses(&r, m);
 	if (out->decided.len)
 		buf_char(&out->decided, ']');
-	match_free(&m);
 }
 
 struct due {

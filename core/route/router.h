@@ -38,7 +38,8 @@ struct plan *plan_prepare(const struct config *config, struct err *err);
 bool plan_number(struct plan *p, uint32_t generation, const struct plan_numbers *numbers);
 void plan_free(struct plan *p); /* NULL is fine */
 
-struct router_state; /* slots, windows and counts of all rules and groups */
+/* Slots, windows and counts of all rules and groups.  Of one thread, also where only read. */
+struct router_state;
 
 struct router_state *router_state_new(void);
 void router_state_free(struct router_state *s);

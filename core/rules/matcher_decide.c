@@ -28,13 +28,13 @@ void keep(struct walk *w, const struct lookup *l, struct json_value value, bool 
 }
 
 /* The first of the values kept for a lookup that belongs to the element. */
-static const struct kept_value *first_kept(const struct kept *k, uint32_t element)
+static size_t first_kept(const struct kept *k, uint32_t element)
 {
 	size_t i = k->n;
 
 	while (i > 0 && k->list[i - 1].tick >= element)
 		i--;
-	return k->list + i;
+	return i;
 }
 
 static void operand_of_kept(const struct kept_value *v, struct buf *plain, struct operand *out)
@@ -51,30 +51,28 @@ static bool any_other(struct walk *w, const struct test *t, uint32_t element,
 		      const struct operand *left, size_t *pairs)
 {
 	const struct kept *others = &w->memory->kept[w->m->lookups[t->other].kept];
-	const struct kept_value *first = first_kept(others, element);
-	const struct kept_value *end = others->list + others->n;
+	size_t first = first_kept(others, element);
 
-	for (const struct kept_value *v = first; v < end; v++) {
+	for (size_t i = first; i < others->n; i++) {
 		struct operand right = {0};
 
-		operand_of_kept(v, &w->memory->right, &right);
+		operand_of_kept(&others->list[i], &w->memory->right, &right);
 		if (operand_compare(left, t->op, &right, &w->memory->iregexp) == OUTCOME_TRUE)
 			return true;
 	}
-	*pairs += (size_t)(end - first);
+	*pairs += others->n - first;
 	return false;
 }
 
 static bool any_kept(struct walk *w, const struct test *t, uint32_t element)
 {
 	const struct kept *values = &w->memory->kept[w->m->lookups[t->lookup].kept];
-	const struct kept_value *end = values->list + values->n;
 	size_t pairs = 0;
 
-	for (const struct kept_value *v = first_kept(values, element); v < end; v++) {
+	for (size_t i = first_kept(values, element); i < values->n; i++) {
 		struct operand left = {0};
 
-		operand_of_kept(v, &w->memory->left, &left);
+		operand_of_kept(&values->list[i], &w->memory->left, &left);
 		if (t->other == NONE ? test_holds(w, t, &left)
 				     : any_other(w, t, element, &left, &pairs))
 			return true;

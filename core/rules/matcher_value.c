@@ -276,7 +276,7 @@ static void look_up(struct walk *w, const struct lookup *l, const struct operand
 /* What a value must not be is found anew for each value. */
 void see_leaf(struct walk *w, const struct lookup *l, const struct operand *left)
 {
-	const struct but *buts = w->m->buts + l->buts.first;
+	const struct but *buts = &w->m->buts[l->buts.first];
 
 	follow(w, l->leaf, left, false);
 	for (uint32_t i = 0; i < l->buts.n; i++)
