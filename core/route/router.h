@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "journal/delivery.h"
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #define FIRING_MAX_EVENTS 1000 /* a window closes early at either */
 #define FIRING_MAX_WINDOW (1024 * 1024)

@@ -1,7 +1,7 @@
 /* What conditions make of the signals, at the end of each element. */
 #include "base/mem.h"
+#include "matcher/walk.h"
 #include "rules/judge.h"
-#include "rules/matcher_walk.h"
 
 static void add_hit(struct walk *w, uint32_t rule)
 {

@@ -1,4 +1,4 @@
-#include "rules/testrules.h"
+#include "matcher/testrules.h"
 
 #include "json/utf8.h"
 

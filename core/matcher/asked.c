@@ -1,4 +1,4 @@
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 bool asks_text(const struct asked *a)
 {

@@ -1,4 +1,4 @@
-#include "rules/keytable.h"
+#include "matcher/keytable.h"
 
 #include "base/mem.h"
 

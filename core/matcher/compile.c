@@ -1,6 +1,6 @@
 /* From a draft to the compiled form. */
 #include "base/mem.h"
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "rules/intervals.h"
+#include "matcher/intervals.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "matcher/matcher.h"
 #include "rules/change.h"
 #include "rules/judge.h"
-#include "rules/matcher.h"
 #include "rules/pattern.h"
 
 #include <stdatomic.h>

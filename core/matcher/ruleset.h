@@ -12,12 +12,12 @@
  * order numbers, and text by its bytes.  Two paths with several values each are compared
  * pair by pair, up to a million pairs: beyond that the test is false, and counted too.
  */
-#ifndef POINTSMAN_RULES_RULESET_H
-#define POINTSMAN_RULES_RULESET_H
+#ifndef POINTSMAN_MATCHER_RULESET_H
+#define POINTSMAN_MATCHER_RULESET_H
 
 #include "base/err.h"
 #include "event/event.h"
-#include "rules/matcher.h"
+#include "matcher/matcher.h"
 #include "rules/seen.h"
 
 #include <stdbool.h>

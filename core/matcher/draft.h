@@ -1,11 +1,10 @@
 /*
- * matcher_draft - rules on their way into a matcher, for matcher_draft.c, matcher_compile.c,
- * and what that calls.
+ * draft - rules on their way into a matcher, for draft.c, compile.c and what that calls.
  */
-#ifndef POINTSMAN_RULES_MATCHER_DRAFT_H
-#define POINTSMAN_RULES_MATCHER_DRAFT_H
+#ifndef POINTSMAN_MATCHER_DRAFT_H
+#define POINTSMAN_MATCHER_DRAFT_H
 
-#include "rules/matcher_inside.h"
+#include "matcher/compiled.h"
 
 struct literal {
 	enum json_kind kind;
@@ -116,21 +115,21 @@ struct compiling {
 	struct buf scratch, reversed;
 };
 
-/* matcher_asked.c: what a signal is about. */
+/* asked.c: what a signal is about. */
 bool asks_equality(const struct asked *a);
 bool asks_order(const struct asked *a);
 bool asks_text(const struct asked *a); /* all literals are strings, and there is one */
 /* No index finds it: it is only ever decided lazily. */
 bool asks_lazily(const struct asked *a);
 
-/* matcher_watch.c: conditions, and what they watch. */
+/* watch.c: conditions, and what they watch. */
 void compile_conditions(struct compiling *c);
 void compile_watchers(struct compiling *c);
-/* matcher_index.c: lookups, and all that they look in. */
+/* index.c: lookups, and all that they look in. */
 void compile_index(struct compiling *c);
-/* matcher_fields.c: the trie. */
+/* fields.c: the trie. */
 void compile_fields(struct compiling *c);
-/* matcher_cost.c */
+/* cost.c */
 void tell_costs(const struct compiling *c, struct matcher_cost *costs);
 
 #endif

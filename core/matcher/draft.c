@@ -1,5 +1,5 @@
 /* From trees to fields, signals and conditions. */
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 #include "base/mem.h"
 

@@ -1,6 +1,6 @@
 /* Conditions: what each watches, and what is left of it to decide. */
 #include "base/mem.h"
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 #include <stdlib.h>
 

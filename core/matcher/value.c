@@ -1,7 +1,7 @@
 /* What a value raises: the signals that the index of its field finds. */
 #include "base/mem.h"
+#include "matcher/walk.h"
 #include "rules/ignorecase.h"
-#include "rules/matcher_walk.h"
 
 #include <math.h>
 

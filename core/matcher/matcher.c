@@ -1,8 +1,8 @@
 /* The walk over an event. */
-#include "rules/matcher.h"
+#include "matcher/matcher.h"
 
 #include "base/mem.h"
-#include "rules/matcher_walk.h"
+#include "matcher/walk.h"
 #include "json/escape.h"
 #include "json/skip.h"
 

@@ -1,11 +1,11 @@
 /*
- * matcher_walk - one walk over one event, for matcher.c, matcher_value.c and matcher_decide.c.
+ * walk - one walk over one event, for matcher.c, value.c and decide.c.
  */
-#ifndef POINTSMAN_RULES_MATCHER_WALK_H
-#define POINTSMAN_RULES_MATCHER_WALK_H
+#ifndef POINTSMAN_MATCHER_WALK_H
+#define POINTSMAN_MATCHER_WALK_H
 
+#include "matcher/compiled.h"
 #include "rules/iregexp.h"
-#include "rules/matcher_inside.h"
 
 struct kept_value {
 	struct json_value value;
@@ -47,14 +47,14 @@ struct walk {
 	const char *end;
 };
 
-/* matcher_value.c: what a value raises. */
+/* value.c: what a value raises. */
 void raise_signal(struct walk *w, uint32_t signal);
 void follow_links(struct walk *w, uint32_t links, const struct operand *left, bool check);
 void see_leaf(struct walk *w, const struct lookup *l, const struct operand *left);
 /* Is the test true of the value, against what the test itself brings? */
 bool test_holds(struct walk *w, const struct test *t, const struct operand *left);
 
-/* matcher_decide.c: elements and their conditions. */
+/* decide.c: elements and their conditions. */
 void enter(struct walk *w, uint32_t scope);
 void leave(struct walk *w, uint32_t scope);
 void meet(struct walk *w, const struct condition *c);

@@ -4,8 +4,8 @@
  * Each has its habits: a few names and texts that its rules and events share, so that rules
  * match.  One seed gives the same sequence on every machine.
  */
-#ifndef POINTSMAN_RULES_TESTRULES_H
-#define POINTSMAN_RULES_TESTRULES_H
+#ifndef POINTSMAN_MATCHER_TESTRULES_H
+#define POINTSMAN_MATCHER_TESTRULES_H
 
 #include "base/buf.h"
 #include "rules/pattern.h"

@@ -9,8 +9,8 @@
  * The payload must be text that json_check() accepts.  A compiled matcher is immutable and
  * may be used by several threads, each with its own struct matching.
  */
-#ifndef POINTSMAN_RULES_MATCHER_H
-#define POINTSMAN_RULES_MATCHER_H
+#ifndef POINTSMAN_MATCHER_MATCHER_H
+#define POINTSMAN_MATCHER_MATCHER_H
 
 #include "event/event.h"
 #include "rules/expr.h"

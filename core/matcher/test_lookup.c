@@ -1,8 +1,8 @@
 /* The tables a matcher looks things up in: keys, intervals, forms without case, networks. */
 #include "base/mem.h"
+#include "matcher/intervals.h"
+#include "matcher/keytable.h"
 #include "rules/ignorecase.h"
-#include "rules/intervals.h"
-#include "rules/keytable.h"
 #include "rules/network.h"
 #include "json/letter.h"
 #include "json/utf8.h"

@@ -4,8 +4,8 @@
  * An array sorted by the lower end, which is also a search tree: the middle is the root.
  * Finding k of n takes about k log n steps.
  */
-#ifndef POINTSMAN_RULES_INTERVALS_H
-#define POINTSMAN_RULES_INTERVALS_H
+#ifndef POINTSMAN_MATCHER_INTERVALS_H
+#define POINTSMAN_MATCHER_INTERVALS_H
 
 #include <stdbool.h>
 #include <stddef.h>

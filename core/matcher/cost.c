@@ -1,6 +1,6 @@
 /* What each rule costs, for people. */
 #include "base/mem.h"
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 #include <stdlib.h>
 

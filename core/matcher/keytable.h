@@ -5,8 +5,8 @@
  * only read: a lookup that finds nothing touches one line of a table of one byte a slot.
  * The hash of a text is made word by word, so that those of all its prefixes cost one walk.
  */
-#ifndef POINTSMAN_RULES_KEYTABLE_H
-#define POINTSMAN_RULES_KEYTABLE_H
+#ifndef POINTSMAN_MATCHER_KEYTABLE_H
+#define POINTSMAN_MATCHER_KEYTABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

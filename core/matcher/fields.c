@@ -1,6 +1,6 @@
 /* The trie of fields. */
 #include "base/mem.h"
-#include "rules/matcher_draft.h"
+#include "matcher/draft.h"
 
 #include <stdlib.h>
 

@@ -7,9 +7,9 @@
  * is tried in a process of its own, so that a crash is a disagreement, too.
  */
 #include "base/mem.h"
+#include "matcher/matcher.h"
+#include "matcher/testrules.h"
 #include "rules/judge.h"
-#include "rules/matcher.h"
-#include "rules/testrules.h"
 #include "json/check.h"
 
 #include <fcntl.h>

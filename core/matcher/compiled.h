@@ -1,5 +1,5 @@
 /*
- * matcher_inside - the compiled form, for matcher*.c and lookup.c.
+ * compiled - the inside of matcher.h's struct matcher, for this folder only.
  *
  * A *field* is a node of the trie of paths.  Fields whose elements some `any` is about are
  * *scopes*; scope 0 is the event itself.  A *signal* is something that is true or not within
@@ -13,13 +13,13 @@
  * watches the fewest, rarest signals without one of which it cannot be met; what is watched is
  * eager.
  */
-#ifndef POINTSMAN_RULES_MATCHER_INSIDE_H
-#define POINTSMAN_RULES_MATCHER_INSIDE_H
+#ifndef POINTSMAN_MATCHER_COMPILED_H
+#define POINTSMAN_MATCHER_COMPILED_H
 
+#include "matcher/intervals.h"
+#include "matcher/keytable.h"
+#include "matcher/matcher.h"
 #include "rules/change.h"
-#include "rules/intervals.h"
-#include "rules/keytable.h"
-#include "rules/matcher.h"
 #include "rules/operand.h"
 #include "rules/regexset.h"
 

@@ -1,4 +1,4 @@
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #include "json/check.h"
 

@@ -1,7 +1,7 @@
 /* The index of each field: everything that is compared with its values. */
 #include "base/mem.h"
+#include "matcher/draft.h"
 #include "rules/ignorecase.h"
-#include "rules/matcher_draft.h"
 #include "json/find.h"
 
 #include <math.h>
