@@ -69,7 +69,7 @@ struct span { /* so many of an array of the matcher, from there on */
 
 struct field {
 	struct span children; /* of `children` */
-	struct span specials; /* of `specials` */
+	struct span specials; /* of `specials`, by index */
 	uint32_t slots;       /* where its hash table of children begins, in `slots`; or NONE */
 	uint32_t slot_mask;
 	uint32_t scope;  /* or NONE */
@@ -79,17 +79,16 @@ struct field {
 /* Everything that is compared with the values of one field. */
 struct lookup {
 	uint32_t field;
-	/* Links. */
-	uint32_t there, leaf, string, null, yes, no;
 	uint16_t classes; /* a bit for each key_class it has */
 	bool numbers;     /* a number is looked up */
 	bool plural;      /* each element of an array counts */
 	bool keep;        /* values are kept, in list `kept` */
 	uint32_t kept;
-	uint32_t regexes;                 /* of `regexsets`; or NONE */
-	struct span buts;                 /* of `buts` */
+	uint32_t there, leaf, string, null, yes, no; /* links */
+	uint32_t regexes;                            /* of `regexsets`; or NONE */
+	struct span buts;                            /* of `buts` */
+	struct span intervals;                       /* of `intervals` */
 	struct span lengths[KEY_CLASSES]; /* of `lengths`: how long its keys are, ascending */
-	struct span intervals;            /* of `intervals` */
 };
 
 /* `anything-but`: true of a value that does not raise the signal of what it must not be. */

@@ -128,10 +128,13 @@ void enter(struct walk *w, uint32_t scope)
 	w->memory->heads[scope] = NONE;
 }
 
+/* What an earlier element has told already is not asked again. */
 static void decide_condition(struct walk *w, uint32_t number)
 {
 	const struct condition *c = &w->m->conditions[number];
 
+	if (c->scope != 0 && is_raised(w, c->out))
+		return;
 	if (decide(w, w->m->code + c->code))
 		meet(w, c);
 }

@@ -6,8 +6,9 @@
 
 #define FEW_NAMES 6 /* children that are compared one by one; more get a hash table */
 
-struct place_of_child { /* so that the children of a field come together */
+struct place_of_child { /* so that the children of a field come together, elements in order */
 	uint32_t parent, field;
+	long index;
 };
 
 static int by_parent(const void *a, const void *b)
@@ -16,6 +17,8 @@ static int by_parent(const void *a, const void *b)
 
 	if (x->parent != y->parent)
 		return x->parent < y->parent ? -1 : 1;
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
 	return (x->field > y->field) - (x->field < y->field);
 }
 
@@ -85,11 +88,46 @@ static void add_special(struct compiling *c, struct field *parent, uint32_t numb
 	child->twin = number;
 }
 
+/* Plain children first: those of elements stand beside them. */
+static size_t add_children(struct compiling *c, const struct place_of_child *first, size_t left,
+			   size_t *children, size_t *specials)
+{
+	struct field *parent = &c->m->fields[first->parent];
+	size_t n = 0;
+
+	parent->children.first = (uint32_t)*children;
+	for (; n < left && first[n].parent == first->parent; n++) {
+		const struct draft_field *f = &c->d->fields[first[n].field];
+
+		if (f->index == -1)
+			add_child(c, parent, f->name, f->len)->field = first[n].field;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (first[i].index != -1)
+			add_special(c, parent, first[i].field, specials);
+	}
+	*children += parent->children.n;
+	return n;
+}
+
+static void add_all_children(struct compiling *c)
+{
+	size_t n = c->m->nfields, specials = 0, children = 0;
+	struct place_of_child *order = mem_grow(NULL, n, sizeof *order);
+
+	for (uint32_t i = 0; i < n; i++)
+		order[i] =
+			(struct place_of_child){c->d->fields[i].parent, i, c->d->fields[i].index};
+	qsort(order, n, sizeof *order, by_parent);
+	for (size_t i = 0; i < n && order[i].parent != NONE;)
+		i += add_children(c, &order[i], n - i, &children, &specials);
+	free(order);
+}
+
 void compile_fields(struct compiling *c)
 {
 	struct matcher *m = c->m;
-	size_t n = c->d->nfields, specials = 0, children = 0;
-	struct place_of_child *order = mem_grow(NULL, n, sizeof *order);
+	size_t n = c->d->nfields;
 	struct words slots = {0};
 
 	m->nfields = n;
@@ -97,27 +135,10 @@ void compile_fields(struct compiling *c)
 	m->children = mem_grow(NULL, n, sizeof *m->children);
 	m->specials = mem_grow(NULL, n, sizeof *m->specials);
 	for (uint32_t i = 0; i < n; i++) {
-		order[i] = (struct place_of_child){c->d->fields[i].parent, i};
 		m->fields[i].scope = c->d->fields[i].scope;
 		m->fields[i].lookup = c->lookup_of[i];
 	}
-	qsort(order, n, sizeof *order, by_parent);
-	for (size_t i = 0, end; i < n && order[i].parent != NONE; i = end) {
-		struct field *parent = &m->fields[order[i].parent];
-
-		parent->children.first = (uint32_t)children;
-		for (end = i; end < n && order[end].parent == order[i].parent; end++) {
-			const struct draft_field *f = &c->d->fields[order[end].field];
-
-			if (f->index == -1)
-				add_child(c, parent, f->name, f->len)->field = order[end].field;
-		}
-		for (size_t k = i; k < end; k++) {
-			if (c->d->fields[order[k].field].index != -1)
-				add_special(c, parent, order[k].field, &specials);
-		}
-		children += parent->children.n;
-	}
+	add_all_children(c);
 	for (size_t i = 0; i < n; i++)
 		hash_children(c, &m->fields[i], &slots);
 	for (unsigned i = TOP_DATA + 1; i < TOPS; i++) {
@@ -127,5 +148,4 @@ void compile_fields(struct compiling *c)
 	m->slots = slots.list;
 	m->bytes += n * (sizeof *m->fields + sizeof *m->children + sizeof *m->specials) +
 		    slots.n * sizeof *m->slots;
-	free(order);
 }

@@ -201,14 +201,18 @@ static unsigned walk_object(struct walk *w, const struct field *f, const char **
 	return open + 1;
 }
 
-static void walk_specials(struct walk *w, const struct field *f, const char *p, long index)
+/* Of an element, what paths want that name it.  *next is the first of the specials that is
+ * not yet behind the walk. */
+static void walk_specials(struct walk *w, const struct field *f, const char *p, long index,
+			  uint32_t *next)
 {
-	for (uint32_t i = 0; i < f->specials.n; i++) {
-		const struct special *s = &w->m->specials[f->specials.first + i];
+	const struct special *list = &w->m->specials[f->specials.first];
+
+	for (; *next < f->specials.n && list[*next].index <= index; ++*next) {
 		const char *element = p;
 
-		if (s->index == index)
-			walk_value(w, s->field, &element, false);
+		if (list[*next].index == index)
+			walk_value(w, list[*next].field, &element, false);
 	}
 }
 
@@ -237,6 +241,7 @@ static unsigned walk_array(struct walk *w, uint32_t field, const char **at, bool
 	bool each = f->children.n || f->scope != NONE || (l && l->plural);
 	bool special = f->specials.n && !flattened;
 	const char *p = *at + 1;
+	uint32_t next = 0;
 	long index = 0;
 
 	if (!each && !special) {
@@ -250,7 +255,7 @@ static unsigned walk_array(struct walk *w, uint32_t field, const char **at, bool
 		if (p >= w->end || *p == ']')
 			break;
 		if (special)
-			walk_specials(w, f, p, index);
+			walk_specials(w, f, p, index, &next);
 		if (each)
 			open = walk_value(w, field, &p, true);
 		else
