@@ -41,12 +41,13 @@ setup_npm() {
 	fi
 }
 
-# setup_build DIRECTORY [MESON OPTION..]
+# setup_build DIRECTORY TARGET [MESON OPTION..]
 setup_build() {
 	directory=$1
-	shift
+	target=$2
+	shift 2
 	if [ ! -f "$directory/build.ninja" ]; then
 		meson setup "$directory" "$@"
 	fi
-	ninja -C "$directory"
+	ninja -C "$directory" "$target"
 }

@@ -30,8 +30,9 @@ static struct {
 	struct map files;
 	enum disk_trouble trouble;
 	uint32_t countdown, writes;
-	bool failed, dead;
-	atomic_bool full; /* a test may say so while another thread writes */
+	bool dead;
+	/* A test may ask, or say so, while another thread writes. */
+	atomic_bool failed, full;
 } disk;
 
 static void put(struct buf *b, sqlite3_int64 at, const void *data, size_t len)
