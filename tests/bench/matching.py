@@ -26,7 +26,7 @@ class Bench:
         self.quick = options.quick
         self.shared = options.shared
         self.store = data.Store(options.data)
-        self.report = Report(options.program, 60 if options.quick else 300)
+        self.report = Report(options.program, 60 if options.quick else 120)
 
     def measured(self, patterns, events, where=False):
         return self.report.run(patterns, events, where, line_count(events))
