@@ -83,6 +83,11 @@ struct client_connection *client_open(const struct options *o, int *status)
 	return c;
 }
 
+bool client_has_daemon(const struct client_connection *c)
+{
+	return c->daemon != NULL;
+}
+
 void client_close(struct client_connection *c)
 {
 	if (c->daemon)
@@ -96,7 +101,7 @@ void client_close(struct client_connection *c)
 
 struct answer {
 	struct loop *loop;
-	client_line_fn *line;
+	client_text_fn *line;
 	void *arg;
 	int status;
 	uint64_t next;
@@ -109,11 +114,8 @@ static void take_lines(void *arg, const char *lines, size_t len)
 	while (len > 0) {
 		const char *end = memchr(lines, '\n', len);
 		size_t n = end ? (size_t)(end - lines) : len;
-		json_t *object = json_loadb(lines, n, 0, NULL);
 
-		if (object)
-			a->line(object, a->arg);
-		json_decref(object);
+		a->line(lines, n, a->arg);
 		n += end != NULL;
 		lines += n;
 		len -= n;
@@ -132,13 +134,17 @@ static void take_end(void *arg, int status, const char *problem, uint64_t next)
 		loop_stop(a->loop);
 }
 
-static bool is_end(struct answer *a, json_t *object)
+static bool is_end(struct answer *a, const char *line)
 {
-	if (!json_is_true(json_object_get(object, "end")))
+	json_t *object;
+
+	if (strncmp(line, "{\"end\":true,", 12) != 0)
 		return false;
+	object = json_loads(line, 0, NULL);
 	take_end(a, (int)json_integer_value(json_object_get(object, "status")),
 		 json_string_value(json_object_get(object, "problem")),
 		 (uint64_t)json_integer_value(json_object_get(object, "next")));
+	json_decref(object);
 	return true;
 }
 
@@ -146,17 +152,15 @@ static void ask_daemon(struct client_connection *c, const char *request, struct 
 {
 	char *line = NULL;
 	size_t cap = 0;
+	ssize_t len;
 	bool ended = false;
 
 	fprintf(c->daemon, "%s\n", request);
 	fflush(c->daemon);
-	while (!ended && getline(&line, &cap, c->daemon) > 0) {
-		json_t *object = json_loads(line, 0, NULL);
-
-		ended = is_end(a, object);
-		if (!ended && object)
-			a->line(object, a->arg);
-		json_decref(object);
+	while (!ended && (len = getline(&line, &cap, c->daemon)) > 0) {
+		ended = is_end(a, line);
+		if (!ended)
+			a->line(line, (size_t)len - (line[len - 1] == '\n'), a->arg);
 	}
 	free(line);
 	if (!ended) {
@@ -179,8 +183,8 @@ static void ask_self(void *arg)
 	service_request(&a->client->service, a->request, strlen(a->request), &a->reply);
 }
 
-int client_ask_text(struct client_connection *c, const char *request, client_line_fn *line,
-		    void *arg, uint64_t *next)
+int client_ask_raw(struct client_connection *c, const char *request, client_text_fn *line,
+		   void *arg, uint64_t *next)
 {
 	struct answer answer = {c->service.loop, line, arg, EX_OK, 0};
 	struct asking asking = {c, request, {take_lines, take_end, &answer}};
@@ -194,6 +198,29 @@ int client_ask_text(struct client_connection *c, const char *request, client_lin
 	if (next)
 		*next = answer.next;
 	return answer.status;
+}
+
+struct parsing {
+	client_line_fn *line;
+	void *arg;
+};
+
+static void parse_line(const char *line, size_t len, void *arg)
+{
+	struct parsing *p = arg;
+	json_t *object = json_loadb(line, len, 0, NULL);
+
+	if (object)
+		p->line(object, p->arg);
+	json_decref(object);
+}
+
+int client_ask_text(struct client_connection *c, const char *request, client_line_fn *line,
+		    void *arg, uint64_t *next)
+{
+	struct parsing p = {line, arg};
+
+	return client_ask_raw(c, request, parse_line, &p, next);
 }
 
 int client_ask(struct client_connection *c, json_t *request, client_line_fn *line, void *arg,

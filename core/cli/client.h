@@ -16,7 +16,13 @@ struct client_connection;
 /* NULL after saying on standard error why not, with the exit status in *status. */
 struct client_connection *client_open(const struct options *o, int *status);
 void client_close(struct client_connection *c);
+bool client_has_daemon(const struct client_connection *c);
 
+/* Ask with one line of JSON; `line` gets the bytes of each line of the answer, without its
+ * end.  Otherwise as below. */
+typedef void client_text_fn(const char *line, size_t len, void *arg);
+int client_ask_raw(struct client_connection *c, const char *request, client_text_fn *line,
+		   void *arg, uint64_t *next);
 /* Ask with one line of JSON; `line` gets each line of the answer as an object (borrowed).
  * The result is an exit status; a problem has been said on standard error.  *next as in
  * service.h. */

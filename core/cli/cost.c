@@ -1,7 +1,7 @@
 #include "cli/cost.h"
 
 #include "cli/jsonline.h"
-#include "route/explain.h"
+#include "route/router.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,16 +50,13 @@ static void print_row_json(const struct plan_cost *row)
 
 bool cost_print(const struct config *config, bool json)
 {
-	struct explain_numbers names = {0};
-	struct plan_numbers numbers = explain_numbers(&names);
 	struct err err = {{0}};
-	struct plan *plan = plan_new(config, 0, &numbers, &err);
+	struct plan *plan = plan_prepare(config, &err);
 	struct plan_cost *rows;
 	size_t n;
 
 	if (!plan) {
 		fprintf(stderr, "pointsman: %s\n", err.text);
-		explain_numbers_free(&names);
 		return false;
 	}
 	rows = plan_costs(plan, &n);
@@ -75,6 +72,5 @@ bool cost_print(const struct config *config, bool json)
 		printf("all: %zu bytes\n", plan_bytes(plan));
 	free(rows);
 	plan_free(plan);
-	explain_numbers_free(&names);
 	return true;
 }

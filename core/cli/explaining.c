@@ -58,8 +58,8 @@ struct explaining *explaining_new(const struct config *config, struct loader *lo
 
 	x->config = config;
 	x->ev = ev;
-	x->plan = plan_new(config, 0, &numbers, err);
-	if (!x->plan) {
+	x->plan = plan_prepare(config, err);
+	if (!x->plan || !plan_number(x->plan, 0, &numbers)) {
 		explaining_free(x);
 		return NULL;
 	}

@@ -32,8 +32,13 @@ static const struct {
 	 "is "
 	 "known"},
 	{"events", verb_events,
-	 "list [--unrouted --refused --type T --instance I --limit N] | show N..",
-	 "history, and one event's timeline"},
+	 "list [--unrouted --refused --type T --instance I --limit N] | show N.. | save N.. [-o "
+	 "DIR]",
+	 "history, one event's timeline, and fixtures from it"},
+	{"replay", verb_replay,
+	 "--since 24h|TIME|NUMBER [--until ..] --against FILE|DIR [--verdicts] | --to TARGET "
+	 "[--rule R] [--dry-run]",
+	 "what another configuration would change of history; or deliver it again"},
 	{"dlq", verb_dlq,
 	 "list | show ID.. | retry [--force] ID..|--target T|--all | drop [--why W] ..",
 	 "dead letters"},
@@ -50,8 +55,8 @@ static int usage(FILE *to)
 	for (size_t n = 0; n < NVERBS; n++)
 		fprintf(to, "  %-8s %s%s%s\n", verbs[n].name, verbs[n].usage,
 			*verbs[n].usage ? "\n           " : "", verbs[n].help);
-	fputs("  version  which one this is\n\nexit status: 0, 1 a test failed, 64 usage, 65 bad "
-	      "input, 66 no such "
+	fputs("  version  which one this is\n\nexit status: 0, 1 a test or check of yours failed, "
+	      "64 usage, 65 bad input, 66 no such "
 	      "file, "
 	      "69 unavailable, 70 internal, 73 74 files, 75 try again, 78 configuration\n",
 	      to);

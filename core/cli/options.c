@@ -32,6 +32,12 @@ enum long_only {
 	OPT_THEN,
 	OPT_SCHEMA,
 	OPT_FROM_EVENTBRIDGE,
+	OPT_SINCE,
+	OPT_UNTIL,
+	OPT_AGAINST,
+	OPT_TO,
+	OPT_VERDICTS,
+	OPT_DRY_RUN,
 };
 
 static const struct option long_options[] = {
@@ -63,6 +69,13 @@ static const struct option long_options[] = {
 	{"then", no_argument, NULL, OPT_THEN},
 	{"schema", no_argument, NULL, OPT_SCHEMA},
 	{"from-eventbridge", required_argument, NULL, OPT_FROM_EVENTBRIDGE},
+	{"output", required_argument, NULL, 'o'},
+	{"since", required_argument, NULL, OPT_SINCE},
+	{"until", required_argument, NULL, OPT_UNTIL},
+	{"against", required_argument, NULL, OPT_AGAINST},
+	{"to", required_argument, NULL, OPT_TO},
+	{"verdicts", no_argument, NULL, OPT_VERDICTS},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 	{0},
 };
 
@@ -118,6 +131,13 @@ static bool take(int option, struct options *o)
 	case OPT_THEN: o->then = true; return true;
 	case OPT_SCHEMA: o->schema = true; return true;
 	case OPT_FROM_EVENTBRIDGE: o->from_eventbridge = optarg; return true;
+	case 'o': o->output = optarg; return true;
+	case OPT_SINCE: o->since = optarg; return true;
+	case OPT_UNTIL: o->until = optarg; return true;
+	case OPT_AGAINST: o->against = optarg; return true;
+	case OPT_TO: o->to = optarg; return true;
+	case OPT_VERDICTS: o->verdicts = true; return true;
+	case OPT_DRY_RUN: o->dry_run = true; return true;
 	default: return false; /* getopt has said it */
 	}
 }
@@ -129,7 +149,7 @@ bool options_parse(int argc, char **argv, struct options *o)
 	*o = (struct options){0};
 	o->paths = mem_zero(((size_t)argc + 1) * sizeof *o->paths);
 	o->words = mem_zero(((size_t)argc + 1) * sizeof *o->words);
-	while ((option = getopt_long(argc, argv, "c:jvqh", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:o:jvqh", long_options, NULL)) != -1) {
 		if (!take(option, o))
 			return false;
 	}

@@ -18,10 +18,11 @@ struct options {
 	bool json, verbose, quiet, log_json;
 	bool where, count, time; /* match */
 	bool resolve, cost, acknowledge, unrouted, refused, force, all, help;
-	const char *type, *source, *subject, *id, *instance, *target, *why, *from_eventbridge;
-	const char *rule;  /* explain */
-	bool then, schema; /* explain, types */
-	long limit;        /* 0: the verb's own */
+	bool then, schema;      /* explain, types */
+	bool verdicts, dry_run; /* replay */
+	const char *type, *source, *subject, *id, *instance, *target, *why, *rule;
+	const char *from_eventbridge, *since, *until, *against, *to, *output;
+	long limit; /* 0: the verb's own */
 };
 
 /* False after saying on standard error what is wrong. */

@@ -9,7 +9,7 @@
 
 #include "cli/lines.h"
 #include "cli/texts.h"
-#include "rules/matcher.h"
+#include "matcher/matcher.h"
 
 struct patterns {
 	bool where; /* they are expressions; to be set before reading */

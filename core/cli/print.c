@@ -67,7 +67,8 @@ static void print_lane(json_t *o)
 
 static void print_rule(json_t *o)
 {
-	printf("rule     %-24s matched %lld", text(o, "rule"), number(o, "matched"));
+	printf("rule     %-24s matched %lld%s", text(o, "rule"), number(o, "matched"),
+	       flag(o, "shadow") ? " in the shadow" : "");
 	if (number(o, "mismatches"))
 		printf(", met values of another type %lld times", number(o, "mismatches"));
 	putchar('\n');
@@ -121,6 +122,8 @@ void print_event(json_t *line)
 		fputs("gathered by a rule", stdout);
 	else
 		print_states(json_object_get(line, "deliveries"));
+	if (flag(line, "shadow"))
+		fputs(", matched in the shadow", stdout);
 	putchar('\n');
 }
 
@@ -142,6 +145,8 @@ static void print_trail(json_t *trail)
 static void print_delivery(json_t *d)
 {
 	printf("    -> %-24s %s", text(d, "target"), text(d, "state"));
+	if (flag(d, "replay"))
+		fputs(", a replay", stdout);
 	if (number(d, "attempts"))
 		printf(", %lld attempt%s", number(d, "attempts"),
 		       number(d, "attempts") == 1 ? "" : "s");
@@ -203,6 +208,9 @@ static void print_decided(json_t *list)
 			fputs(": ", stdout);
 			json_dumpf(failed, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
 		}
+		if (json_object_get(verdict, "shadow"))
+			fputs(" in the shadow", stdout);
+		print_names("; would have been delivered to: ", json_object_get(verdict, "shadow"));
 		print_names("; another rule had already: ", json_object_get(verdict, "taken"));
 		print_names("; spared, the event is about it: ",
 			    json_object_get(verdict, "spared"));

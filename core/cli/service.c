@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "cli/history.h"
 #include "cli/status.h"
 #include "cli/view.h"
 #include "json/find.h"
@@ -23,7 +24,7 @@ struct request {
 	struct buf out;
 	struct err err;
 	uint64_t next;
-	uint32_t target;
+	uint32_t target, rule;
 	int status;
 };
 
@@ -153,6 +154,41 @@ static void read_letter(struct journal *j, struct sequencer *s, void *arg)
 							   target, &r->out, &r->err));
 }
 
+static void read_range(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	struct history_bounds b = {number(r, "first"), number(r, "last"),
+				   (int64_t)number(r, "since"), (int64_t)number(r, "until")};
+
+	(void)s;
+	settle(r, history_range(j, &b, &r->out, &r->err));
+}
+
+static void read_history(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)s;
+	settle(r, history_events(j, number(r, "after"), page_size(r), &r->out, &r->next, &r->err));
+}
+
+static void read_snapshot(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)s;
+	settle(r, history_snapshot(j, number(r, "seq"), (uint32_t)number(r, "piece"), &r->out,
+				   &r->err));
+}
+
+static void read_names(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+
+	(void)j;
+	history_names(sequencer_names(s), (uint32_t)number(r, "after"), &r->out, &r->next);
+}
+
 static void on_answer(const char *problem, void *arg)
 {
 	struct request *r = arg;
@@ -212,6 +248,96 @@ static void do_retry(struct request *r)
 static void do_drop(struct request *r)
 {
 	act(r, drop_found);
+}
+
+static void on_again(const struct engine_again_result *result, void *arg)
+{
+	static const char *const what[] = {[AGAIN_BEGUN] = "begun",
+					   [AGAIN_LIVE] = "live",
+					   [AGAIN_NO_DUTY] = "no duty",
+					   [AGAIN_NO_EVENT] = "no event"};
+	struct request *r = arg;
+
+	if (result->busy)
+		buf_text_add(&r->out, "{\"busy\":true}\n");
+	else if (result->problem)
+		err_set(&r->err, "%s", result->problem);
+	r->status = result->problem && !result->busy ? EX_DATAERR : EX_OK;
+	for (size_t i = 0; !result->problem && i < result->n; i++)
+		buf_printf(&r->out, "{\"seq\":%llu,\"what\":\"%s\"}\n",
+			   (unsigned long long)result->events[i].seq, what[result->events[i].what]);
+	loop_soon(r->service->loop, end_later, r);
+}
+
+static void again_found(void *arg)
+{
+	struct request *r = arg;
+	uint64_t seqs[ENGINE_AGAIN_MOST];
+	struct engine_again ask = {
+		.target = r->target, .rule = r->rule, .seqs = seqs, .dry = flag(r, "dry")};
+	json_t *list = json_object_get(r->ask, "seqs"), *one;
+	size_t i;
+
+	if (*r->err.text) {
+		end(r);
+		return;
+	}
+	json_array_foreach(list, i, one)
+	{
+		if (ask.n < ENGINE_AGAIN_MOST)
+			seqs[ask.n++] = (uint64_t)json_integer_value(one);
+	}
+	engine_again(r->service->engine, &ask, on_again, r);
+}
+
+static void find_target_and_rule(struct journal *j, struct sequencer *s, void *arg)
+{
+	struct request *r = arg;
+	const char *rule = text(r, "rule");
+
+	find_target(j, s, arg);
+	r->rule = rule ? names_find(sequencer_names(s), NAME_RULE, rule) : 0;
+	if (rule && !r->rule && !*r->err.text) {
+		err_set(&r->err, "there is no rule %s, now or before", rule);
+		r->status = EX_DATAERR;
+	}
+}
+
+static bool delivers(const struct instance_config *i)
+{
+	return i && (i->kind == INSTANCE_ACTION || i->kind == INSTANCE_SINK);
+}
+
+/* Only what is configured can be delivered to. */
+static bool knows_target(struct request *r)
+{
+	const struct config *c = r->service->config;
+	const char *wanted = text(r, "target") ? text(r, "target") : "", *near;
+	const char **names;
+	size_t n = 0;
+
+	if (delivers(config_instance(c, wanted)))
+		return true;
+	names = mem_zero((c->ninstances + 1) * sizeof *names);
+	for (size_t i = 0; i < c->ninstances; i++) {
+		if (delivers(&c->instances[i]))
+			names[n++] = c->instances[i].name;
+	}
+	near = report_nearest(wanted, names, n);
+	err_set(&r->err, "there is no action or sink %s%s%s%s", wanted,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	free(names);
+	return false;
+}
+
+static void do_again(struct request *r)
+{
+	if (knows_target(r)) {
+		engine_ask(r->service->engine, find_target_and_rule, again_found, r);
+		return;
+	}
+	r->status = EX_DATAERR;
+	end(r);
 }
 
 static void sent(struct txn *t, void *arg)
@@ -312,6 +438,11 @@ static const struct verb {
 	{"drop", NULL, do_drop},
 	{"send", NULL, do_send},
 	{"acknowledge", NULL, do_acknowledge},
+	{"range", read_range, NULL},
+	{"history", read_history, NULL},
+	{"snapshot", read_snapshot, NULL},
+	{"names", read_names, NULL},
+	{"again", NULL, do_again},
 };
 
 static const struct verb *find_verb(const char *name)

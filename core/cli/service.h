@@ -4,8 +4,11 @@
  * The admin socket of a running daemon and a verb that found no daemon call the same
  * function.  A request is one JSON object with "verb":
  *   status · events {before,limit,unrouted,refused,type,instance} · event {seq} ·
- *   original {seq} · cell {rule,group} · dead {target,after,limit} · letter {seq,target} · retry
- * {seq,target,force} · drop {seq,target,why} · send {event} · acknowledge Loop thread only.
+ *   original {seq} · cell {rule,group} · dead {target,after,limit} · letter {seq,target} ·
+ *   retry {seq,target,force} · drop {seq,target,why} · send {event} · acknowledge ·
+ *   range {first,last,since,until} · history {after,limit} · snapshot {seq,piece} ·
+ *   names {after} · again {target,rule,seqs,dry}
+ * Loop thread only.
  */
 #ifndef POINTSMAN_CLI_SERVICE_H
 #define POINTSMAN_CLI_SERVICE_H

@@ -155,7 +155,9 @@ int verb_events(const struct options *o)
 		return events_list(o);
 	if (o->nwords && strcmp(o->words[0], "show") == 0)
 		return events_show(o);
-	return unknown("events", o, "list, show NUMBER");
+	if (o->nwords && strcmp(o->words[0], "save") == 0)
+		return events_save(o);
+	return unknown("events", o, "list, show NUMBER, save NUMBER");
 }
 
 static int dlq_list(const struct options *o)

@@ -15,7 +15,10 @@ int verb_init(const struct options *o);
 int verb_test(const struct options *o);
 int verb_send(const struct options *o);
 int verb_status(const struct options *o);
-int verb_events(const struct options *o);  /* list, show */
+int verb_events(const struct options *o);  /* list, show, save */
+int events_save(const struct options *o);  /* of it: verb_save.c */
+int verb_replay(const struct options *o);  /* --against, --to */
+int replay_to(const struct options *o);    /* of it: verb_replay_to.c */
 int verb_dlq(const struct options *o);     /* list, show, retry, drop */
 int verb_plugins(const struct options *o); /* list, describe */
 

@@ -51,6 +51,8 @@ static json_t *delivery_json(const struct names *names, const struct delivery *d
 		json_object_set_new(o, "by", json_integer((json_int_t)d->by));
 	if (d->round)
 		json_object_set_new(o, "round", json_integer((json_int_t)d->round));
+	if (d->replay)
+		json_object_set_new(o, "replay", json_true());
 	json_object_set_new(o, "trail", trail ? trail : json_array());
 	return o;
 }
@@ -132,9 +134,9 @@ void view_rules(const struct plan *p, struct buf *out)
 	struct rule_count count;
 
 	for (size_t i = 0; plan_count(p, i, &count); i++)
-		jsonline_add(out, json_pack("{ss sI sI}", "rule", count.name, "matched",
-					    (json_int_t)count.matches, "mismatches",
-					    (json_int_t)count.mismatches));
+		jsonline_add(out, json_pack("{ss sb sI sI}", "rule", count.name, "shadow",
+					    (int)count.shadow, "matched", (json_int_t)count.matches,
+					    "mismatches", (json_int_t)count.mismatches));
 }
 
 static json_t *slots_json(const struct cell *c, const struct names *names)
@@ -173,13 +175,23 @@ struct page {
 	uint64_t looked;
 };
 
-/* It waits in an input or a window, or did: its firing has the duties. */
+/* How often this stands in the verdicts; not in a text of theirs, where quotes are escaped. */
+static size_t count_in(const struct journal_event *row, const char *words)
+{
+	const char *at = row->decided ? row->decided : "";
+	size_t n = 0;
+
+	for (; (at = strstr(at, words)); at++)
+		n++;
+	return n;
+}
+
+/* It waits in an input or a window, or did: its firing has the duties.  What a shadow rule
+ * gathers is nobody's. */
 static bool is_gathered(const struct journal_event *row)
 {
-	const char *decided = row->decided ? row->decided : "";
-
-	return !row->nduties && strstr(decided, "\"matched\":true") &&
-	       !strstr(decided, "\"spared\":");
+	return !row->nduties && count_in(row, "\"matched\":true") > count_in(row, "\"shadow\":[") &&
+	       !count_in(row, "\"spared\":");
 }
 
 static bool wanted(const struct view_query *q, const struct journal_event *row)
@@ -209,6 +221,7 @@ static bool add_event(const struct journal_event *row, void *arg)
 	json_object_set_new(head, "deliveries", count_states(list));
 	json_object_set_new(head, "refused", json_boolean(row->refused));
 	json_object_set_new(head, "gathered", json_boolean(is_gathered(row)));
+	json_object_set_new(head, "shadow", json_boolean(count_in(row, "\"shadow\":[") > 0));
 	json_decref(list);
 	jsonline_add(page->out, head);
 	return ++page->lines < page->query->limit;

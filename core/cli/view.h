@@ -20,7 +20,7 @@ struct view_query {
 	const char *type, *instance; /* only these; NULL: all */
 };
 
-/* One line a rule: rule matched mismatches. */
+/* One line a rule: rule shadow matched mismatches. */
 void view_rules(const struct plan *p, struct buf *out);
 /* What a rule holds for a group (`c` may be NULL), one object: inputs (by name: seq at new;
  * null: empty), events, open. */

@@ -82,6 +82,7 @@ enum overlap { OVERLAP_PARALLEL, OVERLAP_SUPERSEDE, OVERLAP_QUEUE };
 struct rule_config {
 	char *name, *was;
 	bool enabled, otherwise; /* otherwise: `else = yes` */
+	bool shadow;             /* matches and is shown, delivers nothing */
 	struct place at;
 	struct selector_config select;
 	char *group_by; /* `data.x | lower`, or NULL */

@@ -11,7 +11,7 @@ static const char *const input_keys[] = {"for",     "was",        "on",      "fr
 static const char *const rule_keys[] = {"for",     "was",      "enabled",    "on",       "from",
 					"where",   "pattern",  "pattern-at", "changed",  "inputs",
 					"reset",   "coalesce", "count",      "group-by", "groups",
-					"overlap", "else",     "do",         NULL};
+					"overlap", "else",     "shadow",     "do",       NULL};
 static const char *const several[] = {"for",     "on",     "from", "where",
 				      "pattern", "inputs", "do",   NULL};
 
@@ -258,6 +258,7 @@ void read_rule(struct config *c, const struct section *s)
 	section_check_keys(s, rule_keys, several, false);
 	section_bool(s, "enabled", &r.enabled);
 	section_bool(s, "else", &r.otherwise);
+	section_bool(s, "shadow", &r.shadow);
 	read_selector(&r.select, s);
 	r.inputs_key = section_key(s, "inputs");
 	r.inputs = section_list(s, "inputs");

@@ -100,6 +100,30 @@ void engine_redrive(struct engine *e, uint64_t seq, uint32_t target, bool force,
 void engine_drop(struct engine *e, uint64_t seq, uint32_t target, const char *why,
 		 void (*answer)(const char *problem, void *arg), void *arg);
 
+/* Deliver events to a target again, each with a new idempotency key and marked as a replay. */
+struct engine_again {
+	uint32_t target, rule; /* rule: of those that had no such duty; 0: these are left out */
+	const uint64_t *seqs;  /* at most ENGINE_AGAIN_MOST; read before the call returns */
+	size_t n;
+	bool dry; /* only say what would be done */
+};
+enum again_result { AGAIN_BEGUN, AGAIN_LIVE, AGAIN_NO_DUTY, AGAIN_NO_EVENT };
+struct engine_again_result {
+	const char *problem; /* or NULL: why nothing was done */
+	bool busy;           /* that is because the target has too much to do: ask later */
+	struct {
+		uint64_t seq;
+		enum again_result what;
+	} * events; /* good until `answer` returns */
+	size_t n;
+};
+#define ENGINE_AGAIN_MOST 100 /* at a time */
+#define ENGINE_AGAIN_BACKLOG                                                                       \
+	1000 /* with more to do, a target is busy: what comes in goes first                        \
+	      */
+void engine_again(struct engine *e, const struct engine_again *ask,
+		  void (*answer)(const struct engine_again_result *result, void *arg), void *arg);
+
 struct engine_stats {
 	uint64_t last_seq, accepted, duplicates, refused;
 	int64_t journal_bytes;

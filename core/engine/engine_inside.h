@@ -7,6 +7,7 @@
  *   effects.c   what a lane answers, done
  *   announce.c  the engine's own events
  *   operator.c  redrive and drop
+ *   again.c     deliveries of old events
  *   room.c      when intake has to stop
  */
 #ifndef POINTSMAN_ENGINE_ENGINE_INSIDE_H

@@ -26,7 +26,8 @@ enum delivery_state {
 };
 #define DELIVERY_STATES 8
 
-/* The allowed moves; everything else is a bug and asserted on. */
+/* The allowed moves; everything else is a bug and asserted on.  (A replay is none of them: a
+ * further round begins anew, however the one before ended.) */
 bool delivery_may_move(enum delivery_state from, enum delivery_state to);
 const char *delivery_state_name(enum delivery_state s); /* "waiting", "in a call", .. */
 bool delivery_ended(enum delivery_state s);             /* done and everything after it */
@@ -58,6 +59,7 @@ struct delivery {
 	bool unknown;     /* the last attempt was sent and not answered */
 	bool told;        /* a dead letter that has been announced */
 	bool own;         /* the event is one of our own: its failure raises no further one */
+	bool replay;      /* an operator asked for it after the event had been decided on */
 	int64_t due;      /* HELD, RETRY: when next; ms since 1970 */
 	int64_t first_at; /* of the first attempt; 0: none yet.  Shifted by open breakers */
 	int64_t begun_at; /* of this attempt, holds included */

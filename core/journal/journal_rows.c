@@ -371,13 +371,14 @@ enum {
 	FLAG_UNKNOWN = 8,
 	FLAG_TOLD = 16,
 	FLAG_OWN = 32,
+	FLAG_REPLAY = 64,
 };
 
 void journal_bind_delivery(sqlite3_stmt *s, const struct delivery *d)
 {
 	int flags = (d->duty.overlap & FLAG_OVERLAP) | (d->duty.members ? FLAG_MEMBERS : 0) |
 		    (d->unknown ? FLAG_UNKNOWN : 0) | (d->told ? FLAG_TOLD : 0) |
-		    (d->own ? FLAG_OWN : 0);
+		    (d->own ? FLAG_OWN : 0) | (d->replay ? FLAG_REPLAY : 0);
 
 	sqlite3_bind_int64(s, 1, row_key(d->seq, d->duty.target));
 	sqlite3_bind_int64(s, 2, d->duty.target);
@@ -421,6 +422,7 @@ void journal_column_delivery(sqlite3_stmt *s, struct delivery *d)
 		.unknown = (flags & FLAG_UNKNOWN) != 0,
 		.told = (flags & FLAG_TOLD) != 0,
 		.own = (flags & FLAG_OWN) != 0,
+		.replay = (flags & FLAG_REPLAY) != 0,
 		.due = sqlite3_column_int64(s, 11),
 		.first_at = sqlite3_column_int64(s, 12),
 		.begun_at = sqlite3_column_int64(s, 13),

@@ -185,6 +185,18 @@ static const struct name *by_number(const struct names *n, uint32_t number)
 	return number < n->n ? n->numbers[number] : NULL;
 }
 
+uint32_t names_next(const struct names *n, uint32_t after, enum name_kind *kind, const char **name)
+{
+	for (size_t i = (size_t)after + 1; i < n->n; i++) {
+		if (!n->numbers[i])
+			continue;
+		*kind = n->numbers[i]->kind;
+		*name = n->numbers[i]->text;
+		return (uint32_t)i;
+	}
+	return 0;
+}
+
 const char *names_text(const struct names *n, uint32_t number)
 {
 	const struct name *known = by_number(n, number);

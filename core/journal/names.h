@@ -24,6 +24,8 @@ enum journal_status names_reload(struct names *n, struct journal *j, struct err 
 uint32_t names_number(struct names *n, struct journal *j, enum name_kind kind, const char *name,
 		      const char *was, struct err *err);
 uint32_t names_find(const struct names *n, enum name_kind kind, const char *name); /* 0: unknown */
+/* The first section with a number > `after`, or 0 if there is none: its kind and its name. */
+uint32_t names_next(const struct names *n, uint32_t after, enum name_kind *kind, const char **name);
 const char *names_text(const struct names *n, uint32_t number); /* "?" if unknown */
 /* The name under which the section was first seen: what idempotency keys are made from. */
 const char *names_first(const struct names *n, uint32_t number);

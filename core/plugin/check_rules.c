@@ -2,7 +2,7 @@
 #include "base/mem.h"
 #include "plugin/survey.h"
 #include "rules/pattern.h"
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #include <stdlib.h>
 #include <string.h>

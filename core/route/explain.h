@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-/* A numbering for plan_new() where no journal gives one. */
+/* A numbering for plan_number() where no journal gives one. */
 struct explain_numbers {
 	struct map map;
 	uint32_t n;

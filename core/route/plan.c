@@ -43,27 +43,18 @@ static uint64_t hash_selector(const struct config *c, const struct selector_conf
 	return hash;
 }
 
-static bool resolve_duties(struct plan_rule *r, const struct config *c,
-			   const struct plan_numbers *numbers)
+static void list_duties(struct plan_rule *r)
 {
 	const struct rule_config *rule = r->config;
 
 	r->duties = mem_zero(rule->n * sizeof *r->duties);
 	for (size_t i = 0; i < rule->n; i++) {
-		struct plan_duty *d = &r->duties[i];
-
-		d->name = rule->duties[i].target;
-		d->then_name = rule->duties[i].then;
-		d->target = number_of_instance(c, numbers, d->name);
-		d->then = d->then_name ? number_of_instance(c, numbers, d->then_name) : 0;
-		if (!d->target || (d->then_name && !d->then))
-			return false;
+		r->duties[i].name = rule->duties[i].target;
+		r->duties[i].then_name = rule->duties[i].then;
 	}
-	return true;
 }
 
-static bool resolve_slots(struct plan_rule *r, const struct config *c,
-			  const struct plan_numbers *numbers, struct err *err)
+static bool list_slots(struct plan_rule *r, const struct config *c, struct err *err)
 {
 	char *const *names = r->config->inputs;
 
@@ -71,19 +62,11 @@ static bool resolve_slots(struct plan_rule *r, const struct config *c,
 		r->nslots++;
 	r->slots = mem_zero(r->nslots * sizeof *r->slots);
 	for (size_t i = 0; i < r->nslots; i++) {
-		const struct input_config *input = config_input(c, names[i]);
-
-		if (!input) {
+		if (!config_input(c, names[i])) {
 			err_set(err, "rule %s: there is no [input %s]", r->config->name, names[i]);
 			return false;
 		}
-		r->slots[i] = (struct plan_slot){
-			.name = names[i],
-			.number = number_of(numbers, NAME_INPUT, names[i], input->was),
-			.text = hash_selector(c, &input->select, numbers),
-		};
-		if (!r->slots[i].number)
-			return false;
+		r->slots[i].name = names[i];
 	}
 	return true;
 }
@@ -97,30 +80,14 @@ static enum cell_kind kind_of(const struct rule_config *r)
 	return r->quiet_ms ? CELL_WINDOW : CELL_NONE;
 }
 
-static void index_number(struct plan *p, uint32_t number, size_t rule)
-{
-	if (number >= p->nnumbers) {
-		p->by_number = mem_grow(p->by_number, number + 1, sizeof *p->by_number);
-		memset(p->by_number + p->nnumbers, 0,
-		       (number + 1 - p->nnumbers) * sizeof *p->by_number);
-		p->nnumbers = number + 1;
-	}
-	p->by_number[number] = (uint32_t)rule + 1;
-}
-
-static bool resolve_rule(struct plan *p, size_t i, const struct plan_numbers *numbers,
-			 struct err *err)
+static bool prepare_rule(struct plan *p, size_t i, struct err *err)
 {
 	struct plan_rule *r = &p->rules[i];
 
 	r->config = &p->config->rules[i];
 	r->kind = kind_of(r->config);
-	r->number = number_of(numbers, NAME_RULE, r->config->name, r->config->was);
-	if (!r->number || !resolve_slots(r, p->config, numbers, err) ||
-	    !resolve_duties(r, p->config, numbers))
-		return false;
-	index_number(p, r->number, i);
-	return true;
+	list_duties(r);
+	return list_slots(r, p->config, err);
 }
 
 static void add_selector(struct plan *p, struct selector *list, size_t rule, size_t slot,
@@ -161,28 +128,99 @@ static bool compile(struct plan *p, struct err *err)
 	return p->set != NULL;
 }
 
-struct plan *plan_new(const struct config *config, uint32_t generation,
-		      const struct plan_numbers *numbers, struct err *err)
+struct plan *plan_prepare(const struct config *config, struct err *err)
 {
 	static atomic_uint_fast64_t plans;
 	struct plan *p = mem_new(struct plan);
+	bool good = true;
 
 	p->serial = atomic_fetch_add(&plans, 1) + 1;
 	p->config = config;
-	p->generation = generation;
 	p->nrules = config->nrules;
 	p->rules = mem_zero(p->nrules * sizeof *p->rules);
+	for (size_t i = 0; i < p->nrules && good; i++)
+		good = prepare_rule(p, i, err);
+	if (good && compile(p, err))
+		return p;
+	plan_free(p);
+	return NULL;
+}
+
+static void index_number(struct plan *p, uint32_t number, size_t rule)
+{
+	if (number >= p->nnumbers) {
+		p->by_number = mem_grow(p->by_number, number + 1, sizeof *p->by_number);
+		memset(p->by_number + p->nnumbers, 0,
+		       (number + 1 - p->nnumbers) * sizeof *p->by_number);
+		p->nnumbers = number + 1;
+	}
+	p->by_number[number] = (uint32_t)rule + 1;
+}
+
+static bool number_slots(struct plan_rule *r, const struct config *c,
+			 const struct plan_numbers *numbers)
+{
+	for (size_t i = 0; i < r->nslots; i++) {
+		struct plan_slot *s = &r->slots[i];
+		const struct input_config *input = config_input(c, s->name);
+
+		s->number = number_of(numbers, NAME_INPUT, s->name, input->was);
+		s->text = hash_selector(c, &input->select, numbers);
+		if (!s->number)
+			return false;
+	}
+	return true;
+}
+
+static bool number_duties(struct plan_rule *r, const struct config *c,
+			  const struct plan_numbers *numbers)
+{
+	for (size_t i = 0; i < r->config->n; i++) {
+		struct plan_duty *d = &r->duties[i];
+
+		d->target = number_of_instance(c, numbers, d->name);
+		d->then = d->then_name ? number_of_instance(c, numbers, d->then_name) : 0;
+		if (!d->target || (d->then_name && !d->then))
+			return false;
+	}
+	return true;
+}
+
+static uint64_t hash_number(uint64_t n, uint64_t hash)
+{
+	return hash64(NULL, 0, hash ^ n);
+}
+
+/* Of everything that decides what is in the rule's cells. */
+static uint64_t hash_rule(const struct plan_rule *r, const struct config *c,
+			  const struct plan_numbers *numbers)
+{
+	const struct rule_config *rule = r->config;
+	uint64_t hash = hash_text(rule->group_by, hash_selector(c, &rule->select, numbers));
+
+	for (size_t i = 0; i < r->nslots; i++)
+		hash = hash_number(r->slots[i].text, hash_number(r->slots[i].number, hash));
+	hash = hash_number((uint64_t)rule->quiet_max_ms,
+			   hash_number((uint64_t)rule->quiet_ms, hash));
+	hash = hash_number((uint64_t)rule->count_ms, hash_number(rule->count, hash));
+	hash = hash_number(rule->groups, hash_number((uint64_t)rule->reset_ms, hash));
+	return hash_number(rule->otherwise, hash_number(rule->enabled, hash));
+}
+
+bool plan_number(struct plan *p, uint32_t generation, const struct plan_numbers *numbers)
+{
+	p->generation = generation;
 	for (size_t i = 0; i < p->nrules; i++) {
-		if (!resolve_rule(p, i, numbers, err)) {
-			plan_free(p);
-			return NULL;
-		}
+		struct plan_rule *r = &p->rules[i];
+
+		r->number = number_of(numbers, NAME_RULE, r->config->name, r->config->was);
+		if (!r->number || !number_slots(r, p->config, numbers) ||
+		    !number_duties(r, p->config, numbers))
+			return false;
+		r->text = hash_rule(r, p->config, numbers);
+		index_number(p, r->number, i);
 	}
-	if (!compile(p, err)) {
-		plan_free(p);
-		return NULL;
-	}
-	return p;
+	return true;
 }
 
 void plan_free(struct plan *p)
@@ -209,7 +247,8 @@ bool plan_count(const struct plan *p, size_t i, struct rule_count *out)
 {
 	if (i >= p->nrules)
 		return false;
-	*out = (struct rule_count){.name = p->rules[i].config->name};
+	*out = (struct rule_count){.name = p->rules[i].config->name,
+				   .shadow = p->rules[i].config->shadow};
 	for (size_t s = 0; s < p->nselectors; s++) {
 		if (p->selectors[s].rule != i)
 			continue;

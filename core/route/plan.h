@@ -1,7 +1,7 @@
 /*
  * plan - the rules of a configuration with everything looked up that routing needs.
  *
- * The inside of router.h's struct plan: for router.c, firing.c and plan.c only.
+ * The inside of router.h's struct plan: for core/route only.
  */
 #ifndef POINTSMAN_ROUTE_PLAN_H
 #define POINTSMAN_ROUTE_PLAN_H
@@ -9,7 +9,7 @@
 #include "journal/cell.h"
 #include "route/router.h"
 
-struct plan_slot {
+struct plan_slot { /* what plan_number() fills in is 0 until then, here and below */
 	const char *name;
 	uint32_t number;
 	uint64_t text; /* hash of on, from, where and changed */
@@ -23,6 +23,7 @@ struct plan_duty {
 struct plan_rule {
 	const struct rule_config *config;
 	uint32_t number;
+	uint64_t text;       /* hash of all that decides what its cells hold */
 	enum cell_kind kind; /* CELL_NONE: every match is a duty */
 	struct plan_slot *slots;
 	size_t nslots;

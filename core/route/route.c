@@ -110,19 +110,32 @@ static void list_names(struct buf *out, const char *name, const struct buf *list
 		buf_printf(out, ",\"%s\":%s]", name, list->data);
 }
 
+static void say_shadow(struct routing *r, const struct buf *list)
+{
+	buf_printf(&r->out->decided, ",\"shadow\":%s]", list->len ? list->data : "[");
+}
+
+static void list_name(struct buf *list, const char *name)
+{
+	open_list(list);
+	buf_json_string(list, name, strlen(name));
+}
+
 static void add_duties(struct routing *r, const struct plan_rule *rule, const char *group,
 		       bool members)
 {
-	struct buf taken = {0}, spared = {0};
+	struct buf taken = {0}, spared = {0}, shadow = {0};
 
 	for (size_t i = 0; i < rule->config->n; i++) {
 		const struct plan_duty *d = &rule->duties[i];
 		bool about = is_about(r->ev, d->name);
-		struct buf *list = about ? &spared : &taken;
 
 		if (about || has_duty(r->out, d->target)) {
-			open_list(list);
-			buf_json_string(list, d->name, strlen(d->name));
+			list_name(about ? &spared : &taken, d->name);
+			continue;
+		}
+		if (rule->config->shadow) {
+			list_name(&shadow, d->name);
 			continue;
 		}
 		add_duty(r->out,
@@ -137,8 +150,11 @@ static void add_duties(struct routing *r, const struct plan_rule *rule, const ch
 	}
 	list_names(&r->out->decided, "taken", &taken);
 	list_names(&r->out->decided, "spared", &spared);
+	if (rule->config->shadow)
+		say_shadow(r, &shadow);
 	buf_free(&taken);
 	buf_free(&spared);
+	buf_free(&shadow);
 }
 
 /* One delivery a target: what is asked for by itself does not wait for another's end. */
@@ -376,12 +392,14 @@ static void match_rule(struct routing *r, uint32_t index, const uint32_t *hits, 
 		add_duties(r, rule, group, false);
 	else
 		collect(r, rule, group, hits, nhits);
+	if (rule->kind != CELL_NONE && rule->config->shadow)
+		say_shadow(r, &(struct buf){0});
 	buf_char(&r->out->decided, '}');
 	free(group);
 }
 
 /* Rules in the order of the configuration, their hits together; `else` rules only if
- * nothing else matched. */
+ * nothing else matched, for which a rule that is only tried does not count. */
 static bool match_rules(struct routing *r, const struct match *m, bool otherwise)
 {
 	bool any = false;
@@ -396,7 +414,7 @@ static bool match_rules(struct routing *r, const struct match *m, bool otherwise
 		if (r->plan->rules[index].config->otherwise != otherwise)
 			continue;
 		match_rule(r, index, m->hits + i, n);
-		any = true;
+		any = any || !r->plan->rules[index].config->shadow;
 	}
 	return any;
 }
@@ -479,20 +497,19 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 {
 	struct routing r = {.plan = p, .state = s, .ev = ev, .at = ev->at, .out = out};
 	bool explain = p->nselectors <= PLAN_EXPLAINED;
-	struct match m = {0};
+	struct match *m = s->scratch;
 
 	*out = (struct outcome){0};
 	if (fired)
 		route_fired(&r, fired);
-	ruleset_match(p->set, ev, explain, &m);
-	if (!match_rules(&r, &m, false) && !fired)
-		match_rules(&r, &m, true);
+	ruleset_match(p->set, ev, explain, m);
+	if (!match_rules(&r, m, false) && !fired)
+		match_rules(&r, m, true);
 	settle_thens(out);
 	if (explain)
-		say_near_misses(&r, &m);
+		say_near_misses(&r, m);
 	if (out->decided.len)
 		buf_char(&out->decided, ']');
-	match_free(&m);
 }
 
 struct due {

@@ -7,7 +7,10 @@
 
 struct router_state *router_state_new(void)
 {
-	return mem_new(struct router_state);
+	struct router_state *s = mem_new(struct router_state);
+
+	s->scratch = mem_new(struct match);
+	return s;
 }
 
 static void free_cell(void *cell)
@@ -20,6 +23,8 @@ void router_state_free(struct router_state *s)
 	if (!s)
 		return;
 	map_free(&s->cells, free_cell);
+	match_free(s->scratch);
+	free(s->scratch);
 	free(s);
 }
 
@@ -46,6 +51,13 @@ void router_apply(struct router_state *s, struct outcome *o)
 		cell_free(old);
 		c->cell = NULL;
 	}
+}
+
+const char *router_next(const struct router_state *s, size_t *i)
+{
+	const struct map_entry *e = map_next(&s->cells, i);
+
+	return e ? e->key : NULL;
 }
 
 bool router_cell(const struct router_state *s, const char *key, struct buf *out)

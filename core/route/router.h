@@ -16,7 +16,7 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "journal/delivery.h"
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #define FIRING_MAX_EVENTS 1000 /* a window closes early at either */
 #define FIRING_MAX_WINDOW (1024 * 1024)
@@ -30,11 +30,16 @@ struct plan_numbers {
 	uint32_t (*number)(void *arg, int kind, const char *name, const char *was);
 	void *arg;
 };
-struct plan *plan_new(const struct config *config, uint32_t generation,
-		      const struct plan_numbers *numbers, struct err *err);
-void plan_free(struct plan *p);
+/* In two steps, because compiling a large set takes its time and numbers belong to the journal's
+ * thread.  The first may run on any thread, while others route by other plans; nobody routes by
+ * a plan before the second.  NULL with *err if a rule does not compile. */
+struct plan *plan_prepare(const struct config *config, struct err *err);
+/* False if there is no number for a name: the plan is good for plan_free() only. */
+bool plan_number(struct plan *p, uint32_t generation, const struct plan_numbers *numbers);
+void plan_free(struct plan *p); /* NULL is fine */
 
-struct router_state; /* slots, windows and counts of all rules and groups */
+/* Slots, windows and counts of all rules and groups.  Of one thread, also where only read. */
+struct router_state;
 
 struct router_state *router_state_new(void);
 void router_state_free(struct router_state *s);
@@ -72,7 +77,9 @@ struct outcome {
 	/* Verdicts, kept with the event, as JSON; empty if there are none:
 	 *   {"rule":"release","input":"repo","group":"g","matched":true}
 	 * and in it "taken":[targets another rule had already], "spared":[targets the event is
-	 * about]; and of rules that fit by type and instance but failed later:
+	 * about], and in that of a shadow rule "shadow":[targets it would have been delivered
+	 * to], empty where the event is only gathered; and of rules that fit by type and instance
+	 * but failed later:
 	 *   {"rule":"x","failed":["where",0,"absent"]}
 	 * the condition (a leaf of `where` or a test of the `pattern`, ["pattern",0], by its
 	 * number, or ["changed"]) and, if that is why, "absent" or "type".  The latter are left out
@@ -101,6 +108,8 @@ void router_apply(struct router_state *s, struct outcome *o);
  * each; the cell as it then is should be stored again. */
 bool router_load(struct router_state *s, const struct plan *p, const char *key, const char *text,
 		 size_t len, struct buf *lost);
+/* for (size_t i = 0; (key = router_next(s, &i));) walks the keys of all cells. */
+const char *router_next(const struct router_state *s, size_t *i);
 /* The text to store under `key`; false if there is no such cell. */
 bool router_cell(const struct router_state *s, const char *key, struct buf *out);
 
@@ -132,6 +141,7 @@ size_t plan_bytes(const struct plan *p); /* of memory, of all rules compiled */
 /* What the i-th rule met since the plan was made, its inputs added up; false after the last. */
 struct rule_count {
 	const char *name;
+	bool shadow;
 	uint64_t matches;
 	uint64_t mismatches; /* comparisons with a value of another type */
 };

@@ -13,6 +13,7 @@ struct router_state {
 	 * look again. */
 	int64_t due;
 	uint64_t counted;
+	struct match *scratch; /* no part of the state: what matching used for the last event */
 };
 
 /* When time alone changes the cell: a quiet period is over, a slot or a member of a count

@@ -273,7 +273,8 @@ static bool is_fresh(const struct delivery *d)
 }
 
 /* One event makes at most one delivery to a target: what `then` begins may be there, begun
- * by another; only a dead one begins anew. */
+ * by another.  Only a dead one begins anew, and one that ended, if it is asked for by a further
+ * round. */
 static enum journal_status take_row(struct work *w, const struct delivery *row)
 {
 	struct delivery old;
@@ -283,7 +284,8 @@ static enum journal_status take_row(struct work *w, const struct delivery *row)
 	if (is_fresh(row))
 		status = journal_delivery(w->s->j, row->seq, row->duty.target, &old, w->err);
 	if (status == JOURNAL_OK) {
-		keep = old.state != DELIVERY_DEAD;
+		keep = !delivery_ended(old.state) ||
+		       (old.state != DELIVERY_DEAD && row->round <= old.round);
 		delivery_clear(&old);
 	} else if (status != JOURNAL_ABSENT) {
 		return status;
@@ -366,7 +368,8 @@ static enum journal_status undo(struct sequencer *s, enum journal_status why)
 
 	journal_rollback(s->j);
 	if (why == JOURNAL_FULL && (dedupe_reload(s->dedupe, &err) != JOURNAL_OK ||
-				    sequencer_load_cells(s, &err) != JOURNAL_OK)) {
+				    sequencer_load_cells(s, &err) != JOURNAL_OK ||
+				    sequencer_load_snapshots(s, &err) != JOURNAL_OK)) {
 		log_error("%s", err.text);
 		return JOURNAL_FAILED;
 	}
@@ -426,7 +429,7 @@ enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t f
 		.keep_bytes = s->config->keep_bytes,
 		.keep_dead_ms = s->config->keep_dead_ms,
 		.keep_dead_count = s->config->keep_dead_count,
-		.apart = dedupe_bytes(s->dedupe),
+		.apart = dedupe_bytes(s->dedupe) + s->snapshot_bytes,
 	};
 	struct held held = {0};
 	enum journal_status status = journal_begin(s->j, err);
@@ -439,6 +442,8 @@ enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t f
 		limits.floor = floor + 1;
 	if (status == JOURNAL_OK)
 		status = journal_prune(s->j, &limits, now, is_held, &held, more, err);
+	if (status == JOURNAL_OK)
+		status = sequencer_prune_snapshots(s, err);
 	if (status == JOURNAL_OK)
 		status = journal_commit(s->j, err);
 	free(held.seqs);

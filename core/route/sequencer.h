@@ -7,7 +7,8 @@
  * around it is engine.h's.
  *
  * In the journal's spaces: "save/N" what instance N saved, "cursor" and "breaker" by the
- * number of the target (a cursor as decimal text), "cell" slots, windows and counts.
+ * number of the target (a cursor as decimal text), "cell" slots, windows and counts;
+ * "snapshot" (snapshot.h) these as they were when the rules changed and once a day of acceptance.
  *
  * The time of acceptance never goes back.  While the wall clock is behind it (it was set
  * back), it goes on at half speed until both meet.
@@ -39,9 +40,10 @@ void batch_clear(struct batch *b);
 /* Loads names, dedupe and state, takes over `was`, drops orphaned slots (logged). */
 struct sequencer *sequencer_new(struct journal *j, const struct config *config, struct err *err);
 void sequencer_free(struct sequencer *s);
-/* Swap the rules between two batches.  `config` must outlive its use; on failure the rules
+/* Swap the rules between two batches: takes `plan`, fresh from plan_prepare() on whatever
+ * thread, numbers it and fits what the rules hold to it.  On failure it is freed and the rules
  * are as before. */
-bool sequencer_configure(struct sequencer *s, const struct config *config, struct err *err);
+bool sequencer_configure(struct sequencer *s, struct plan *plan, struct err *err);
 
 /* One transaction: all of `txns` (linked by letter.next, any may be empty) and every
  * deadline due at `now`.  On JOURNAL_OK the changes carry their results and `out` is what

@@ -106,54 +106,59 @@ enum journal_status sequencer_load_cells(struct sequencer *s, struct err *err)
 	return status == JOURNAL_OK ? l.status : status;
 }
 
-/* A plan of `config`, and its generation. */
-static struct plan *make_plan(struct sequencer *s, const struct config *config, struct err *err)
+static bool number_plan(struct sequencer *s, struct plan *plan, struct err *err)
 {
 	struct numbering n = {.names = s->names, .j = s->j, .err = err};
 	struct plan_numbers numbers = {number_name, &n};
 	uint32_t generation;
 
-	if (!number_instances(&n, config) ||
-	    find_generation(s->j, config, &generation, err) != JOURNAL_OK)
-		return NULL;
-	return plan_new(config, generation, &numbers, err);
+	return number_instances(&n, plan->config) &&
+	       find_generation(s->j, plan->config, &generation, err) == JOURNAL_OK &&
+	       plan_number(plan, generation, &numbers);
 }
 
-static enum journal_status take_plan(struct sequencer *s, const struct config *config,
-				     struct plan *plan, struct err *err)
+/* What they hold, as it then is; with other rules, a snapshot of it. */
+static enum journal_status fit_cells(struct sequencer *s, struct err *err)
+{
+	enum journal_status status = sequencer_load_cells(s, err);
+
+	if (status == JOURNAL_OK && !(s->snapped && s->snapshot.generation == s->plan->generation))
+		status = sequencer_snapshot(s, err);
+	if (status == JOURNAL_OK)
+		status = journal_commit(s->j, err);
+	return status;
+}
+
+static enum journal_status take_plan(struct sequencer *s, struct plan *plan, struct err *err)
 {
 	struct plan *before = s->plan;
 	enum journal_status status;
 
 	s->plan = plan;
-	status = sequencer_load_cells(s, err);
-	if (status == JOURNAL_OK)
-		status = journal_commit(s->j, err);
+	status = fit_cells(s, err);
 	if (status != JOURNAL_OK) {
 		s->plan = before;
-		plan_free(plan);
 		return status;
 	}
 	plan_free(before);
-	s->config = config;
+	s->config = plan->config;
 	s->generation = plan->generation;
-	dedupe_configure(s->dedupe, config->dedupe_ms, config->dedupe_count);
+	dedupe_configure(s->dedupe, s->config->dedupe_ms, s->config->dedupe_count);
 	return JOURNAL_OK;
 }
 
 /* After a failure everything is as it was, with the rules there were. */
-bool sequencer_configure(struct sequencer *s, const struct config *config, struct err *err)
+bool sequencer_configure(struct sequencer *s, struct plan *plan, struct err *err)
 {
-	struct plan *plan;
 	struct err ignored;
 
-	if (journal_begin(s->j, err) == JOURNAL_OK) {
-		plan = make_plan(s, config, err);
-		if (plan && take_plan(s, config, plan, err) == JOURNAL_OK)
-			return true;
-	}
+	if (journal_begin(s->j, err) == JOURNAL_OK && number_plan(s, plan, err) &&
+	    take_plan(s, plan, err) == JOURNAL_OK)
+		return true;
+	plan_free(plan);
 	journal_rollback(s->j);
 	names_reload(s->names, s->j, &ignored);
+	sequencer_load_snapshots(s, &ignored);
 	if (s->plan)
 		sequencer_load_cells(s, &ignored);
 	return false;
@@ -170,17 +175,18 @@ static bool note_at(const struct journal_event *row, void *arg)
 struct sequencer *sequencer_new(struct journal *j, const struct config *config, struct err *err)
 {
 	struct sequencer *s = mem_new(struct sequencer);
+	struct plan *plan;
 
 	s->j = j;
 	s->names = names_load(j, err);
 	if (s->names)
 		s->dedupe = dedupe_load(j, s->names, config->dedupe_ms, config->dedupe_count, err);
-	if (!s->dedupe || journal_events(j, UINT64_MAX, true, 1, note_at, s, err) != JOURNAL_OK ||
-	    !sequencer_configure(s, config, err)) {
-		sequencer_free(s);
-		return NULL;
-	}
-	return s;
+	if (s->dedupe && journal_events(j, UINT64_MAX, true, 1, note_at, s, err) == JOURNAL_OK &&
+	    sequencer_load_snapshots(s, err) == JOURNAL_OK && (plan = plan_prepare(config, err)) &&
+	    sequencer_configure(s, plan, err))
+		return s;
+	sequencer_free(s);
+	return NULL;
 }
 
 void sequencer_free(struct sequencer *s)

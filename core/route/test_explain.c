@@ -75,13 +75,15 @@ static void explains(const char *rules, const char *type, const char *data, cons
 	char *text = mem_format("%s%s", parts, rules);
 	struct config *config = config_load_text("t.ini", text, &report);
 	struct err err = {{0}};
-	struct plan *plan = plan_new(config, 1, &numbers, &err);
+	struct plan *plan = plan_prepare(config, &err);
 	struct event *ev = event_of(type, data);
-	struct explanation *e = explain_event(plan, ev);
+	struct explanation *e;
 	struct explained x;
 	struct buf out = {0};
 
 	assert_int_equal(report.errors, 0);
+	assert_true(plan && plan_number(plan, 1, &numbers));
+	e = explain_event(plan, ev);
 	for (size_t i = 0; explain_rule(e, i, &x); i++) {
 		say_rule(&x, &out);
 		explained_clear(&x);

@@ -78,9 +78,10 @@ static void configure(struct fixture *f, const char *rules)
 	plan_free(f->plan);
 	config_free(f->config);
 	f->config = config;
-	f->plan = plan_new(config, 1, &numbers, &err);
+	f->plan = plan_prepare(config, &err);
 	if (!f->plan)
 		fail_msg("%s", err.text);
+	assert_true(plan_number(f->plan, 1, &numbers));
 	buf_free(&said);
 	report_free(&report);
 	free(text);
@@ -237,6 +238,67 @@ static void else_is_asked_only_when_no_other_rule_matched(void **state)
 	goes_to(f, "build");
 	happen(f, "a.c", NULL, 1);
 	goes_to(f, "slack");
+}
+
+static void decided_is(struct fixture *f, const char *expected)
+{
+	assert_string_equal(buf_text(&f->out.decided), expected);
+}
+
+/* docs/behaviour.md, shadow. */
+static void a_shadow_matches_and_delivers_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct rule_count count;
+
+	configure(f, "[rule r]\non = a\nshadow = yes\ndo = build, slack\n"
+		     "[rule q]\non = a\ndo = slack\n");
+	happen(f, "a", NULL, 1);
+	goes_to(f, "slack");
+	decided_is(f, "[{\"rule\":\"r\",\"matched\":true,\"shadow\":[\"build\",\"slack\"]},"
+		      "{\"rule\":\"q\",\"matched\":true}]");
+	assert_true(plan_count(f->plan, 0, &count));
+	assert_true(count.shadow && count.matches == 1);
+}
+
+static void a_shadow_says_which_targets_another_rule_had(void **state)
+{
+	struct fixture *f = *state;
+
+	configure(f, "[rule q]\non = a\ndo = slack\n"
+		     "[rule r]\non = a\nshadow = yes\ndo = slack\n");
+	happen(f, "a", NULL, 1);
+	goes_to(f, "slack");
+	decided_is(f, "[{\"rule\":\"q\",\"matched\":true},{\"rule\":\"r\",\"matched\":true,"
+		      "\"taken\":[\"slack\"],\"shadow\":[]}]");
+}
+
+static void to_else_a_shadow_is_no_other_rule(void **state)
+{
+	struct fixture *f = *state;
+
+	configure(f, "[rule r]\non = a\nshadow = yes\ndo = build\n"
+		     "[rule rest]\non = *\nelse = yes\ndo = slack\n"
+		     "[rule tried]\non = *\nelse = yes\nshadow = yes\ndo = cdn\n");
+	happen(f, "a", NULL, 1);
+	goes_to(f, "slack");
+	assert_non_null(strstr(buf_text(&f->out.decided), "\"shadow\":[\"cdn\"]"));
+}
+
+static void a_shadow_gathers_and_fires_for_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome o;
+
+	configure(f, "[rule r]\non = a\nshadow = yes\ncount = 2 in 1m\ndo = build\n");
+	happen(f, "a", NULL, 1);
+	decided_is(f, "[{\"rule\":\"r\",\"matched\":true,\"shadow\":[]}]");
+	route(f, (struct event){.type = "a"}, 2);
+	members_are(f, "1 2");
+	route_event(f->plan, f->state, f->events[2], &f->out.firings[0], &o);
+	assert_int_equal(o.nduties, 0);
+	assert_non_null(strstr(buf_text(&o.decided), "\"shadow\":[\"build\"]"));
+	outcome_clear(&o);
 }
 
 static void a_rule_switched_off_matches_nothing(void **state)
@@ -917,6 +979,10 @@ int main(void)
 		TEST(two_rules_make_one_delivery_to_a_target),
 		TEST(a_target_asked_for_by_itself_does_not_wait_for_a_then),
 		TEST(else_is_asked_only_when_no_other_rule_matched),
+		TEST(a_shadow_matches_and_delivers_nothing),
+		TEST(a_shadow_says_which_targets_another_rule_had),
+		TEST(to_else_a_shadow_is_no_other_rule),
+		TEST(a_shadow_gathers_and_fires_for_itself),
 		TEST(a_rule_switched_off_matches_nothing),
 		TEST(verdicts_name_the_condition_that_failed),
 		TEST(routing_changes_nothing_until_it_is_applied),

@@ -2,10 +2,13 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "journal/snapshot.h"
 #include "journal/testdisk.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -550,7 +553,7 @@ static void rules_are_swapped_between_batches_and_kept_with_the_event(void **sta
 	generation = sequencer_generation(f->s);
 	emit(f, "1", "a", NULL);
 	first = f->config;
-	assert_true(sequencer_configure(f->s, other, &f->err));
+	assert_true(sequencer_configure(f->s, plan_prepare(other, &f->err), &f->err));
 	f->config = other;
 	emit(f, "2", "a", NULL);
 	assert_int_equal(sequencer_generation(f->s), generation + 1);
@@ -565,6 +568,162 @@ static void rules_are_swapped_between_batches_and_kept_with_the_event(void **sta
 	config_free(first);
 	start(f, "[rule q]\non = a\ndo = slack\n"); /* the same again is no new one */
 	assert_int_equal(sequencer_generation(f->s), generation + 1);
+}
+
+struct workshop { /* where plans are made while others route */
+	struct fixture *f;
+	struct config *configs[2];
+	_Atomic(struct plan *) ready;
+};
+
+#define PLANS 50
+
+static void *make_plans(void *arg)
+{
+	struct workshop *w = arg;
+
+	for (int n = 0; n < PLANS;) {
+		struct plan *none = NULL, *p = plan_prepare(w->configs[n % 2], NULL);
+
+		while (!atomic_compare_exchange_weak(&w->ready, &none, p))
+			none = NULL;
+		n++;
+	}
+	return NULL;
+}
+
+/* Each event is routed by one set, whole, and never waits for one that is being made. */
+static void rules_are_made_on_one_thread_while_another_routes(void **state)
+{
+	struct fixture *f = *state;
+	struct workshop w = {.f = f};
+	pthread_t thread;
+	uint32_t slack;
+
+	start(f, "[rule r]\non = a\ncount = 2 in 10m\ndo = slack\n");
+	slack = number(f, "slack");
+	w.configs[0] = parse("[rule q]\non = a\nwhere = data.n > 1\ndo = slack, cdn\n");
+	w.configs[1] = parse("[rule q]\non = a\ndo = slack\n[rule r]\non = b\ncount = 2 in 1m\n"
+			     "do = cdn\n");
+	assert_int_equal(pthread_create(&thread, NULL, make_plans, &w), 0);
+	for (int swaps = 0, n = 0; swaps < PLANS; n++) {
+		struct plan *p = atomic_exchange(&w.ready, NULL);
+		char id[16];
+
+		if (p)
+			assert_true(sequencer_configure(f->s, p, &f->err));
+		swaps += p != NULL;
+		snprintf(id, sizeof id, "%d", n);
+		emit(f, id, "a", "{\"n\":2}");
+		for (size_t i = 0; swaps && i < f->out.n; i++)
+			assert_int_equal(f->out.accepted[i].duties[0].target, slack);
+	}
+	pthread_join(thread, NULL);
+	config_free(f->config);
+	f->config = w.configs[1];
+	config_free(w.configs[0]);
+}
+
+static void a_set_that_does_not_compile_is_no_plan(void **state)
+{
+	struct fixture *f = *state;
+	struct config *bad = parse("[rule q]\non = a\nwhere = data.n >\ndo = slack\n");
+
+	assert_null(plan_prepare(bad, &f->err));
+	assert_non_null(strstr(f->err.text, "rule q"));
+	config_free(bad);
+}
+
+static char *snapshot_text(struct fixture *f, uint64_t seq, uint64_t *found)
+{
+	struct snapshot s = {0};
+	struct buf text = {0};
+
+	if (snapshot_find(f->j, seq, &s, &f->err) != JOURNAL_OK)
+		return NULL;
+	*found = s.seq;
+	for (uint32_t n = 0; n < s.pieces; n++)
+		ok(f, snapshot_piece(f->j, s.seq, n, &text, &f->err));
+	return buf_take(&text);
+}
+
+static void snapshot_is(struct fixture *f, uint64_t before, uint64_t seq, const char *part)
+{
+	uint64_t found = 0;
+	char *text = snapshot_text(f, before, &found);
+
+	assert_non_null(text);
+	assert_int_equal(found, seq);
+	if (!strstr(text, part))
+		fail_msg("no %s in %s", part, text);
+	free(text);
+}
+
+static void prune(struct fixture *f, uint64_t floor);
+
+/* docs/behaviour.md, snapshots. */
+static void what_rules_hold_is_kept_when_they_change_and_once_a_day(void **state)
+{
+	struct fixture *f = *state;
+	static const char rules[] = "[rule r]\non = a\ncount = 9 in 7d\ndo = build\n";
+
+	start(f, rules);
+	snapshot_is(f, 99, 0, "\"text\":");
+	emit(f, "1", "a", NULL);
+	start(f, rules);
+	snapshot_is(f, 99, 0, "");
+	start(f, "[rule r]\non = a\ncount = 8 in 7d\ndo = build\n");
+	snapshot_is(f, 99, 1, "[[1,");
+	emit(f, "2", "a", NULL);
+	prune(f, 0);
+	snapshot_is(f, 99, 1, "");
+	f->now += DAY;
+	emit(f, "3", "a", NULL);
+	prune(f, 0);
+	snapshot_is(f, 99, 3, "[3,");
+	emit(f, "4", "a", NULL);
+	prune(f, 0);
+	snapshot_is(f, 99, 3, "");
+	snapshot_is(f, 2, 1, "[[1,");
+}
+
+/* A rule with so many inputs that 2000 groups of it are too much; the caller frees. */
+static char *large_rule(void)
+{
+	struct buf text = {0};
+
+	for (int n = 0; n < 40; n++)
+		buf_printf(&text, "[input i%d]\non = a%d\n", n, n);
+	buf_text_add(&text,
+		     "[rule r]\ngroup-by = data.g\ngroups = 100000\ndo = build\ninputs = i0");
+	for (int n = 1; n < 40; n++)
+		buf_printf(&text, ",\n  i%d", n);
+	buf_char(&text, '\n');
+	return buf_take(&text);
+}
+
+static void of_too_much_no_snapshot_is_kept_and_that_is_said(void **state)
+{
+	struct fixture *f = *state;
+	char *rules = large_rule(), data[32];
+	uint64_t found;
+
+	start(f, rules);
+	free(rules);
+	for (int n = 0; n < 2000; n++) {
+		snprintf(data, sizeof data, "{\"g\":\"%d\"}", n);
+		ask(f, (struct event){.id = data, .type = "a0", .data = data});
+	}
+	commit(f);
+	f->now += DAY;
+	emit(f, "last", "a0", NULL);
+	prune(f, 0);
+	assert_non_null(strstr(f->logged, "no snapshot of them is kept"));
+	free(snapshot_text(f, UINT64_MAX, &found));
+	assert_int_equal(found, 0);
+	f->logged[0] = '\0';
+	prune(f, 0);
+	assert_string_equal(f->logged, "");
 }
 
 /* docs/behaviour.md, acceptance, clocks. */
@@ -825,6 +984,10 @@ int main(void)
 		TEST(what_then_begins_is_begun_once),
 		TEST(was_takes_over_what_the_old_name_owned),
 		TEST(rules_are_swapped_between_batches_and_kept_with_the_event),
+		TEST(rules_are_made_on_one_thread_while_another_routes),
+		TEST(a_set_that_does_not_compile_is_no_plan),
+		TEST(what_rules_hold_is_kept_when_they_change_and_once_a_day),
+		TEST(of_too_much_no_snapshot_is_kept_and_that_is_said),
 		TEST(time_of_acceptance_never_goes_back_and_never_stands_still),
 		TEST(a_batch_without_room_leaves_no_trace_and_is_done_later),
 		TEST(a_power_cut_never_parts_a_firing_from_its_window),

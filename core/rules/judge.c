@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 #include "rules/operand.h"
-#include "rules/ruleset.h"
 
 #include <stdlib.h>
 

@@ -247,13 +247,13 @@ static void random_sets_agree_with_their_expressions(size_t max_bytes, unsigned 
 static void random_sets_agree(void **state)
 {
 	(void)state;
-	random_sets_agree_with_their_expressions(0, 1500);
+	random_sets_agree_with_their_expressions(0, 1000);
 }
 
 static void random_sets_agree_where_the_cache_holds_few_states(void **state)
 {
 	(void)state;
-	random_sets_agree_with_their_expressions(8 * 1024, 700);
+	random_sets_agree_with_their_expressions(8 * 1024, 600);
 }
 
 static void random_sets_agree_where_the_cache_holds_nothing(void **state)
@@ -312,7 +312,7 @@ static void five_hundred_expressions_are_asked_at_once(void **state)
 		sample_add(&s, text);
 	}
 	sample_build(&s);
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < 2000; i++) {
 		snprintf(text, sizeof text, "%c%c%u%s%c%c%u", 'a' + (int)below(26),
 			 'a' + (int)below(26), below(100), below(3) ? "" : "\xc3\x89",
 			 'a' + (int)below(26), 'a' + (int)below(26), below(100));
@@ -324,7 +324,7 @@ static void five_hundred_expressions_are_asked_at_once(void **state)
 /* The automaton for this one has 2^15 states: what is kept is bounded, and so is the work. */
 static void a_text_that_needs_ever_new_states_is_walked_without_the_cache(void **state)
 {
-	enum { LEN = 200000 };
+	enum { LEN = 50000 };
 	struct sample s = {0};
 	char *text = malloc(LEN);
 
@@ -336,7 +336,7 @@ static void a_text_that_needs_ever_new_states_is_walked_without_the_cache(void *
 	sample_build(&s);
 	for (size_t i = 0; i < LEN; i++)
 		text[i] = "ab"[below(2)];
-	for (size_t max = 8 * 1024; max <= 1024 * 1024; max *= 2) {
+	for (size_t max = 8 * 1024; max <= 512 * 1024; max *= 4) {
 		regexset_memory_free(&s.memory);
 		s.memory.max_bytes = max;
 		agree(&s, text, LEN);
@@ -355,7 +355,7 @@ static void a_cache_that_was_full_is_used_again(void **state)
 
 	(void)state;
 	random_state = 1234567;
-	for (unsigned i = 0; i < 300; i++) {
+	for (unsigned i = 0; i < 150; i++) {
 		struct sample s = {.memory.max_bytes = 7 * 1024 + below(1024)};
 		const uint32_t *ids;
 

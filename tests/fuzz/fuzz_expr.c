@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "fuzz.h"
 #include "rules/expr.h"
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #include <stdlib.h>
 #include <string.h>

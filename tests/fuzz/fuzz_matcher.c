@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "fuzz.h"
 #include "rules/judge.h"
-#include "rules/matcher.h"
+#include "matcher/matcher.h"
 #include "rules/pattern.h"
 #include "json/check.h"
 

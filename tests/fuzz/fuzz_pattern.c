@@ -4,7 +4,7 @@
 #include "fuzz.h"
 #include "rules/judge.h"
 #include "rules/pattern.h"
-#include "rules/ruleset.h"
+#include "matcher/ruleset.h"
 
 #include <stdbool.h>
 #include <string.h>
