@@ -116,8 +116,8 @@ class Bench:
         if self.quick:
             return
         self.report.section("Matching events: 1,000 exact rules", "matching")
-        lots = [json.loads(line)["properties"]["lot"] for line in open(self.lots(), encoding="utf-8")]
-        there = sorted(set(lots))
+        events = self.lots().read_text(encoding="utf-8").splitlines()
+        there = sorted({json.loads(event)["properties"]["lot"] for event in events})
         none = [json.dumps({"properties": {"lot": [f"{i:07}x"]}}) for i in range(1000)]
         some = [json.dumps({"properties": {"lot": [there[i * len(there) // 1000]]}})
                 for i in range(1000)]
