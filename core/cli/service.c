@@ -5,6 +5,7 @@
 #include "cli/history.h"
 #include "cli/status.h"
 #include "cli/view.h"
+#include "json/check.h"
 #include "json/find.h"
 
 #include <jansson.h>
@@ -454,16 +455,29 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* A tree would not keep every digit of its numbers. */
-static void keep_event(struct request *r, const char *request, size_t len)
+/* The request without its event, whose bytes are kept apart: a tree would not hold every number. */
+static json_t *read_request(struct request *r, const char *request, size_t len)
 {
 	struct json_value object = json_root(request, len), name, value;
-	size_t at = 0;
+	struct buf rest = {0};
+	size_t at = 0, from = 0;
+	json_t *ask;
 
+	if (!json_check(request, len, JSON_MAX_DEPTH + 1, NULL))
+		return NULL;
 	while (json_next(&object, &at, &name, &value)) {
-		if (name.len == 7 && strncmp(name.text, "\"event\"", 7) == 0)
-			buf_add(&r->event, value.text, value.len);
+		if (name.len != 7 || strncmp(name.text, "\"event\"", 7) != 0)
+			continue;
+		buf_add(&r->event, value.text, value.len);
+		buf_add(&rest, request, (size_t)(value.text - request));
+		buf_text_add(&rest, "null");
+		from = (size_t)(value.text + value.len - request);
+		break;
 	}
+	buf_add(&rest, request + from, len - from);
+	ask = json_loadb(buf_text(&rest), rest.len, JSON_REJECT_DUPLICATES, NULL);
+	buf_free(&rest);
+	return ask;
 }
 
 void service_request(struct service *s, const char *request, size_t len, const struct reply *reply)
@@ -473,9 +487,7 @@ void service_request(struct service *s, const char *request, size_t len, const s
 
 	r->service = s;
 	r->reply = *reply;
-	r->ask = json_loadb(request, len, JSON_REJECT_DUPLICATES, NULL);
-	if (r->ask)
-		keep_event(r, request, len);
+	r->ask = read_request(r, request, len);
 	verb = find_verb(text(r, "verb"));
 	if (!verb)
 		fail(r, EX_USAGE, r->ask ? "no such verb" : "the request is not one JSON object");

@@ -24,9 +24,15 @@ static inline const char *skip_blanks(const char *p, const char *end)
 /* p behind an item or an opening bracket; at the next item, or at the closing bracket. */
 static inline const char *skip_to_item(const char *p, const char *end)
 {
-	while (p < end && ((unsigned char)*p <= ' ' || *p == ','))
-		p++;
-	return p;
+	p = skip_blanks(p, end);
+	return p < end && *p == ',' ? skip_blanks(p + 1, end) : p;
+}
+
+/* p behind the name of a member; at its value. */
+static inline const char *skip_colon(const char *p, const char *end)
+{
+	p = skip_blanks(p, end);
+	return p < end ? skip_blanks(p + 1, end) : end;
 }
 
 /* As skip_to_quote(), for texts that are long, have escapes, or stand near the end. */

@@ -68,9 +68,10 @@ struct span { /* so many of an array of the matcher, from there on */
 };
 
 struct field {
-	struct span children; /* of `children` */
-	struct span specials; /* of `specials`, by index */
-	uint32_t slots;       /* where its hash table of children begins, in `slots`; or NONE */
+	uint64_t name_lengths; /* a bit for each length that names of its children have, to 63 */
+	struct span children;  /* of `children` */
+	struct span specials;  /* of `specials`, by index */
+	uint32_t slots;        /* where its hash table of children begins, in `slots`; or NONE */
 	uint32_t slot_mask;
 	uint32_t scope;  /* or NONE */
 	uint32_t lookup; /* or NONE */

@@ -34,6 +34,7 @@ static struct child *add_child(struct compiling *c, struct field *parent, const 
 				.field = NONE,
 				.twin = NONE,
 				.name = arena_text(&m->arena, name, len)};
+	parent->name_lengths |= 1ULL << (len < 63 ? len : 63);
 	return child;
 }
 

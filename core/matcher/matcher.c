@@ -126,6 +126,12 @@ static const struct child *find_child(const struct walk *w, const struct field *
 	return NULL;
 }
 
+/* Most members are told apart from all that are wanted by how long their names are. */
+static bool may_be_child(const struct field *f, size_t len)
+{
+	return f->name_lengths >> (len < 63 ? len : 63) & 1;
+}
+
 static const struct child *find_escaped(struct walk *w, const struct field *f, const char *name,
 					size_t len)
 {
@@ -162,13 +168,6 @@ static unsigned walk_member(struct walk *w, const struct child *child, const cha
 	return walk_value(w, child->twin, at, false);
 }
 
-/* p behind a member's name; at its value. */
-static const char *skip_colon(const char *p, const char *end)
-{
-	p = skip_blanks(p, end);
-	return skip_blanks(p + 1, end);
-}
-
 static unsigned walk_object(struct walk *w, const struct field *f, const char **at, bool flattened)
 {
 	const char *p = *at + 1, *const end = w->end;
@@ -187,8 +186,11 @@ static unsigned walk_object(struct walk *w, const struct field *f, const char **
 		name = p + 1;
 		close = skip_to_quote(name, end, &escaped);
 		p = skip_colon(close + 1, end);
-		child = escaped ? find_escaped(w, f, name, (size_t)(close - name))
-				: find_child(w, f, name, (size_t)(close - name));
+		child = NULL;
+		if (escaped)
+			child = find_escaped(w, f, name, (size_t)(close - name));
+		else if (may_be_child(f, (size_t)(close - name)))
+			child = find_child(w, f, name, (size_t)(close - name));
 		if (!child) {
 			p = skip_value(p, end);
 			continue;

@@ -41,6 +41,14 @@ class Relay(unittest.TestCase):
             flow.cli("send", "-", text=json.dumps(event(7)))
             self.expect(flow, 7)
 
+    def test_numbers_of_any_size_come_in_and_stay_as_they_were_written(self):
+        with self.flow() as flow:
+            data = '{"n": 12345678901234567890123, "x": 1e400, "y": 0.10}'
+            flow.cli("send", "--type", "big.number", "-", text=data)
+            saved = flow.cli("events", "save", "1").stdout
+            for written in ("12345678901234567890123", "1e400", "0.10"):
+                self.assertIn(written, saved)
+
     def test_idempotency_key_attempts_and_restarts_repeat_it(self):
         with self.flow() as flow:
             flow.cloud.trouble("sink", status=503)
