@@ -50,7 +50,7 @@ class Bench:
         events = self.store.citylots(generator)
         self.report.section("The banks: five rules each, 213,068 events of 885 bytes", "bank")
         if self.quick:
-            banks = {name: banks[name] for name in ("EXACT", "ANYTHING_BUT", "COMPLEX_ARRAYS")}
+            banks = {name: banks[name] for name in ("EXACT", "COMPLEX_ARRAYS")}
         for name, bank in banks.items():
             self.bank(name, bank, events)
 
@@ -64,7 +64,7 @@ class Bench:
     def growth(self):
         """How the number of rules of one kind tells."""
         sizes = (1, 1000) if self.quick else (1, 10, 100, 1000, 10000, 100000)
-        kinds = ("exact", "wildcard `*NNN*N`", "expression") if self.quick else rules.KINDS
+        kinds = ("exact",) if self.quick else rules.KINDS
         for kind in kinds:
             more = (500,) if kind.startswith("wildcard") and not self.quick else ()
             one = None
@@ -148,7 +148,7 @@ class Bench:
         """Nothing here may make time or memory explode."""
         self.report.section("Pathological", "case")
         cases = pathological.cases()
-        for number, (name, patterns, lines) in enumerate(cases[:3] if self.quick else cases):
+        for number, (name, patterns, lines) in enumerate(cases[1:3] if self.quick else cases):
             events = self.store.lines(f"pathological-{number}.jsonl", lines)
             where = not patterns[0].startswith("{")
             self.report.row(name, self.measured(patterns, events, where))
