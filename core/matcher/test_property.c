@@ -1,7 +1,7 @@
 /*
  * The compiled set against judge.h, rule by rule, on random rules and events.
  *
- *   test_rules_matcher_property [--pairs N] [--seed S]
+ *   test_matcher_property [--pairs N] [--seed S]
  *
  * A disagreement is made as small as it gets, and printed with the seed of its set.  Each set
  * is tried in a process of its own, so that a crash is a disagreement, too.

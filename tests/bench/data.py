@@ -94,7 +94,11 @@ class Store:
 
     def made(self, name, make):
         """The path of NAME; make(path) writes it if it is not there yet."""
-        path = self.folder / name
+        return self.made_in(self.folder, name, make)
+
+    @staticmethod
+    def made_in(folder, name, make):
+        path = folder / name
         if not path.exists():
             unfinished = path.with_suffix(".unfinished")
             make(unfinished)
@@ -108,5 +112,6 @@ class Store:
         return self.made(name, write)
 
     def citylots(self, generator):
-        return self.made("citylots2-like.jsonl", lambda path: subprocess.run(
+        """Not ours, so that it stays when our modules change."""
+        return self.made_in(self.folder.parent, "citylots2-like.jsonl", lambda path: subprocess.run(
             [sys.executable, generator, path], check=True))

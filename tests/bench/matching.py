@@ -26,7 +26,7 @@ class Bench:
         self.quick = options.quick
         self.shared = options.shared
         self.store = data.Store(options.data)
-        self.report = Report(options.program, 60 if options.quick else 300)
+        self.report = Report(options.program, 60 if options.quick else 120)
 
     def measured(self, patterns, events, where=False):
         return self.report.run(patterns, events, where, line_count(events))
@@ -50,7 +50,7 @@ class Bench:
         events = self.store.citylots(generator)
         self.report.section("The banks: five rules each, 213,068 events of 885 bytes", "bank")
         if self.quick:
-            banks = {name: banks[name] for name in ("EXACT", "ANYTHING_BUT", "COMPLEX_ARRAYS")}
+            banks = {name: banks[name] for name in ("EXACT", "COMPLEX_ARRAYS")}
         for name, bank in banks.items():
             self.bank(name, bank, events)
 
@@ -64,7 +64,7 @@ class Bench:
     def growth(self):
         """How the number of rules of one kind tells."""
         sizes = (1, 1000) if self.quick else (1, 10, 100, 1000, 10000, 100000)
-        kinds = ("exact", "wildcard `*NNN*N`", "expression") if self.quick else rules.KINDS
+        kinds = ("exact",) if self.quick else rules.KINDS
         for kind in kinds:
             more = (500,) if kind.startswith("wildcard") and not self.quick else ()
             one = None
@@ -116,8 +116,8 @@ class Bench:
         if self.quick:
             return
         self.report.section("Matching events: 1,000 exact rules", "matching")
-        lots = [json.loads(line)["properties"]["lot"] for line in open(self.lots(), encoding="utf-8")]
-        there = sorted(set(lots))
+        events = self.lots().read_text(encoding="utf-8").splitlines()
+        there = sorted({json.loads(event)["properties"]["lot"] for event in events})
         none = [json.dumps({"properties": {"lot": [f"{i:07}x"]}}) for i in range(1000)]
         some = [json.dumps({"properties": {"lot": [there[i * len(there) // 1000]]}})
                 for i in range(1000)]
@@ -148,7 +148,7 @@ class Bench:
         """Nothing here may make time or memory explode."""
         self.report.section("Pathological", "case")
         cases = pathological.cases()
-        for number, (name, patterns, lines) in enumerate(cases[:3] if self.quick else cases):
+        for number, (name, patterns, lines) in enumerate(cases[1:3] if self.quick else cases):
             events = self.store.lines(f"pathological-{number}.jsonl", lines)
             where = not patterns[0].startswith("{")
             self.report.row(name, self.measured(patterns, events, where))

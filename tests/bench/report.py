@@ -1,6 +1,7 @@
 """Running `pointsman match --time`, and rows of what it said."""
 
 import json
+import math
 import pathlib
 import platform
 import re
@@ -41,7 +42,9 @@ class Bar:
     def verdict(self, result):
         value = self.value(result)
         if self.at_least is not None:
-            return "yes" if value >= self.at_least else f"no, {value / self.at_least:.2f} of it"
+            if value >= self.at_least:
+                return "yes"
+            return f"no, {math.floor(100 * value / self.at_least) / 100} of it"
         return "yes" if value <= self.at_most else f"no, {value / self.at_most:.2f} times"
 
 

@@ -2,8 +2,8 @@
  * and the judge agree about each rule. */
 #include "base/mem.h"
 #include "fuzz.h"
-#include "rules/judge.h"
 #include "matcher/matcher.h"
+#include "rules/judge.h"
 #include "rules/pattern.h"
 #include "json/check.h"
 
