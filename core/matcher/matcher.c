@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
-#define KEEP_HERE 4096 /* a longer list of values is given back after the event */
+#define CACHE_LINE 64
+#define EXPECTED   256  /* bytes of an event in which most of what is wanted stands */
+#define KEEP_HERE  4096 /* a longer list of values is given back after the event */
 
 static void unescape(struct operand *o, struct buf *plain)
 {
@@ -429,6 +431,14 @@ static void put_in_order(const struct matcher *m, struct matching *out)
 		mark_in_order(m, out);
 	else
 		qsort(out->hits, out->nhits, sizeof *out->hits, by_number);
+}
+
+void matcher_expect(const struct event *next)
+{
+	size_t n = next->data_len < EXPECTED ? next->data_len : EXPECTED;
+
+	for (size_t i = 0; i < n; i += CACHE_LINE)
+		__builtin_prefetch(next->data + i);
 }
 
 void matching_free(struct matching *out)

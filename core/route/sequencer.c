@@ -333,12 +333,19 @@ static enum journal_status take_change(struct work *w, struct change *c)
 	return JOURNAL_OK;
 }
 
+static void expect_next(const struct txn *next)
+{
+	if (next && next->n && next->changes[0].event)
+		matcher_expect(next->changes[0].event);
+}
+
 static enum journal_status take_txns(struct work *w, struct txn *txns)
 {
 	enum journal_status status = JOURNAL_OK;
 
 	/* The letter that links them is a txn's first member. */
 	for (struct txn *t = txns; t && status == JOURNAL_OK; t = (void *)t->letter.next) {
+		expect_next((void *)t->letter.next);
 		for (size_t i = 0; i < t->n && status == JOURNAL_OK; i++)
 			status = take_change(w, &t->changes[i]);
 	}
