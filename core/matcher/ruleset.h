@@ -10,7 +10,7 @@
  * are the plain form turned round where the field exists.  null is equal to null and of no
  * type; other values of different types make a test false and are counted.  < <= > >=
  * order numbers, and text by its bytes.  Two paths with several values each are compared
- * pair by pair, up to a million pairs: beyond that the test is false, and counted too.
+ * pair by pair, up to 100,000 pairs: beyond that the test is false, and counted too.
  */
 #ifndef POINTSMAN_MATCHER_RULESET_H
 #define POINTSMAN_MATCHER_RULESET_H

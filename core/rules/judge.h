@@ -13,7 +13,7 @@
 
 /* Values that two paths with several values each are compared pair by pair up to here; a
  * test that would need more is false, and counted as a mismatch. */
-#define JUDGE_MAX_PAIRS 1000000
+#define JUDGE_MAX_PAIRS 100000
 
 struct judge;
 
