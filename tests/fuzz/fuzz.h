@@ -16,6 +16,8 @@
 #ifndef POINTSMAN_TESTS_FUZZ_H
 #define POINTSMAN_TESTS_FUZZ_H
 
+#include "event/event.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,5 +33,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)
+
+/* An event that is fit, with this payload. */
+static inline struct event fuzz_event(const char *payload, size_t len)
+{
+	return (struct event){.id = "1",
+			      .source = "s",
+			      .type = "a.b",
+			      .subject = "main",
+			      .time = "2026-11-24T01:02:03Z",
+			      .instance = "i",
+			      .data = payload,
+			      .data_len = len};
+}
 
 #endif

@@ -2,8 +2,8 @@
  * and not. */
 #include "base/mem.h"
 #include "fuzz.h"
-#include "rules/expr.h"
 #include "matcher/ruleset.h"
+#include "rules/expr.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +17,7 @@ static void judge(const char *where)
 {
 	struct selector s = {.where = where};
 	struct ruleset *set = ruleset_compile(&s, 1, NULL, NULL, NULL);
-	struct event ev = {.id = "1",
-			   .source = "s",
-			   .type = "a.b",
-			   .subject = "main",
-			   .time = "2026-11-24T01:02:03Z",
-			   .instance = "i",
-			   .data = payload,
-			   .data_len = sizeof payload - 1};
+	struct event ev = fuzz_event(payload, sizeof payload - 1);
 	struct match m = {0};
 	struct seen *seen;
 	size_t hits;

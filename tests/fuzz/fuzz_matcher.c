@@ -73,14 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct set s = {0};
 	size_t len = line_at(&from, end);
 	char *payload = mem_slice((const char *)data, len);
-	struct event ev = {.id = "1",
-			   .source = "s",
-			   .type = "a.b",
-			   .subject = "main",
-			   .time = "2026-11-24T01:02:03Z",
-			   .instance = "i",
-			   .data = payload,
-			   .data_len = len};
+	struct event ev = fuzz_event(payload, len);
 
 	if (json_check(payload, len, JSON_MAX_DEPTH, NULL) &&
 	    json_root(payload, len).kind == KIND_OBJECT) {

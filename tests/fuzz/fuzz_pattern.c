@@ -2,9 +2,9 @@
  * explained and not. */
 #include "base/mem.h"
 #include "fuzz.h"
+#include "matcher/ruleset.h"
 #include "rules/judge.h"
 #include "rules/pattern.h"
-#include "matcher/ruleset.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -17,14 +17,7 @@ static const char payload[] =
 
 static void judge(const struct expr *tree)
 {
-	struct event ev = {.id = "1",
-			   .source = "s",
-			   .type = "a.b",
-			   .subject = "main",
-			   .time = "2026-11-24T01:02:03Z",
-			   .instance = "i",
-			   .data = payload,
-			   .data_len = sizeof payload - 1};
+	struct event ev = fuzz_event(payload, sizeof payload - 1);
 	struct judge *j = judge_new(tree);
 	size_t n = judge_tests(j);
 	uint8_t *verdicts = mem_zero(n);
