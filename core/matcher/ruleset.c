@@ -1,6 +1,7 @@
 #include "matcher/ruleset.h"
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "matcher/matcher.h"
 #include "rules/change.h"
@@ -28,18 +29,27 @@ struct rule {
 	size_t first, conditions;
 };
 
+#define LOOK_AT_MOST 256 /* rules, for near misses of one event */
+
+struct bucket { /* of rules whose `on` names a type, or has a star; ascending */
+	uint32_t *rules;
+	size_t n, cap;
+};
+
 struct ruleset {
 	struct arena trees;
 	struct rule *rules;
 	size_t n, conditions;
 	struct matcher *matcher;
+	struct map by_type; /* to buckets */
+	struct bucket wild;
 	atomic_uint_fast64_t *matches, *mismatches; /* by selector */
 };
 
 struct memory { /* what struct match has for its own */
 	struct judge_memory judge;
 	struct matching matching;
-	size_t verdicts, firsts; /* how many there is room for */
+	size_t verdicts, firsts, near_verdicts; /* how many there is room for */
 };
 
 static struct words words_copy(const char *const *list, const char *fallback)
@@ -247,6 +257,33 @@ static void rule_free(struct rule *r)
 	free(r->pattern_text);
 }
 
+static void add_to(struct bucket *b, size_t rule)
+{
+	if (b->n && b->rules[b->n - 1] == rule)
+		return;
+	mem_room(b->rules, b->n, b->cap);
+	b->rules[b->n++] = (uint32_t)rule;
+}
+
+static void index_rule(struct ruleset *set, size_t rule)
+{
+	const struct words *on = &set->rules[rule].on;
+
+	if (strchr(on->text, '*')) {
+		add_to(&set->wild, rule);
+		return;
+	}
+	for (size_t i = 0; i < on->n; i++) {
+		struct bucket *b = map_get(&set->by_type, on->list[i]);
+
+		if (!b) {
+			b = mem_new(struct bucket);
+			map_put(&set->by_type, on->list[i], b);
+		}
+		add_to(b, rule);
+	}
+}
+
 struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size_t *which,
 				size_t *at, struct err *err)
 {
@@ -267,13 +304,21 @@ struct ruleset *ruleset_compile(const struct selector *selectors, size_t n, size
 			*which = set->n;
 		r->first = set->conditions;
 		set->conditions += r->conditions;
-		set->n++;
+		index_rule(set, set->n++);
 	}
 	set->matcher = matcher_compile(draft);
 	if (ok)
 		return set;
 	ruleset_free(set);
 	return NULL;
+}
+
+static void bucket_free(void *value)
+{
+	struct bucket *b = value;
+
+	free(b->rules);
+	free(b);
 }
 
 void ruleset_free(struct ruleset *set)
@@ -286,6 +331,8 @@ void ruleset_free(struct ruleset *set)
 	free(set->matches);
 	free(set->mismatches);
 	matcher_free(set->matcher);
+	map_free(&set->by_type, bucket_free);
+	free(set->wild.rules);
 	arena_free(&set->trees);
 	free(set);
 }
@@ -424,6 +471,72 @@ void ruleset_match(const struct ruleset *set, const struct event *ev, bool expla
 		explain(set, ev, m, memory);
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* False if there are too many. */
+static bool gather_near(const struct ruleset *set, const struct event *ev, struct match *m,
+			const struct bucket *b)
+{
+	for (size_t k = 0; b && k < b->n; k++) {
+		const struct rule *r = &set->rules[b->rules[k]];
+
+		if (!on_fits(r, ev) || (r->has_from && !from_fits(r, ev)))
+			continue;
+		if (m->nhits &&
+		    bsearch(&b->rules[k], m->hits, m->nhits, sizeof *m->hits, by_number))
+			continue;
+		if (m->nnear == RULESET_NEAR)
+			return false;
+		m->near[m->nnear++] = b->rules[k];
+	}
+	return true;
+}
+
+static void explain_near(const struct ruleset *set, const struct event *ev, struct match *m,
+			 struct memory *memory)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < m->nnear; k++) {
+		m->near_first[k] = n;
+		n += set->rules[m->near[k]].conditions;
+	}
+	if (memory->near_verdicts < n) {
+		m->near_verdicts = mem_grow(m->near_verdicts, n, 1);
+		memory->near_verdicts = n;
+	}
+	memset(m->near_verdicts, VERDICT_UNASKED, n);
+	for (size_t k = 0; k < m->nnear; k++) {
+		uint8_t *verdicts = m->near_verdicts + m->near_first[k];
+
+		verdicts[0] = VERDICT_PASS;
+		explain_rule(set, m->near[k], ev, memory, verdicts + 1);
+	}
+}
+
+void ruleset_near(const struct ruleset *set, const struct event *ev, struct match *m)
+{
+	const struct bucket *exact = map_get(&set->by_type, ev->type);
+
+	m->nnear = 0;
+	if (set->wild.n + (exact ? exact->n : 0) > LOOK_AT_MOST)
+		return;
+	if (!m->near)
+		m->near = mem_zero(RULESET_NEAR * sizeof *m->near);
+	if (!gather_near(set, ev, m, exact) || !gather_near(set, ev, m, &set->wild)) {
+		m->nnear = 0;
+		return;
+	}
+	qsort(m->near, m->nnear, sizeof *m->near, by_number);
+	if (m->nnear)
+		explain_near(set, ev, m, memory_of(m));
+}
+
 void match_free(struct match *m)
 {
 	struct memory *memory = m->scratch;
@@ -435,6 +548,8 @@ void match_free(struct match *m)
 	}
 	free(m->verdicts);
 	free(m->first);
+	free(m->near);
+	free(m->near_verdicts);
 	*m = (struct match){0};
 }
 

@@ -36,6 +36,8 @@ struct selector {
 	const char *changed;
 };
 
+#define RULESET_NEAR 32
+
 struct ruleset;
 
 /* NULL with *err (and the index of the bad selector in *which, and the offset in its
@@ -72,10 +74,19 @@ struct match {
 	 * verdicts[first[i]]. */
 	uint8_t *verdicts;
 	size_t *first;
+	/* Near misses, ascending, and their verdicts likewise: those of near[k] start at
+	 * near_verdicts[near_first[k]]. */
+	uint32_t *near;
+	size_t nnear;
+	uint8_t *near_verdicts;
+	size_t near_first[RULESET_NEAR];
 	void *scratch; /* the matcher's own */
 };
 void ruleset_match(const struct ruleset *set, const struct event *ev, bool explained,
 		   struct match *m);
+/* After ruleset_match() of the same event: which selectors fit by type and instance, and did not
+ * match?  None are told where those that fit are over RULESET_NEAR. */
+void ruleset_near(const struct ruleset *set, const struct event *ev, struct match *m);
 void match_free(struct match *m);
 
 /* For people: does selector i match, and what did each of its conditions meet?  `seen` has
@@ -91,7 +102,7 @@ size_t ruleset_bytes(const struct ruleset *set);
 /* How many events matched selector i since compilation. */
 uint64_t ruleset_matches(const struct ruleset *set, size_t i);
 /* How often a comparison of selector i met a value of another type since compilation, in
- * events whose verdicts were asked for. */
+ * events whose verdicts or near misses were asked for. */
 uint64_t ruleset_type_mismatches(const struct ruleset *set, size_t i);
 
 #endif

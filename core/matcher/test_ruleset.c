@@ -354,9 +354,82 @@ static void an_empty_set_matches_nothing(void **state)
 	ruleset_free(NULL);
 }
 
+/* As "index:verdict verdict .. ", each verdict a letter. */
+static void expect_near(const struct ruleset *set, const char *type, const char *data,
+			const char *expected)
+{
+	static const char letters[] = "-PFAT";
+	struct event ev = {.id = "1",
+			   .source = "s",
+			   .type = type,
+			   .time = "2026-11-24T01:02:03Z",
+			   .instance = "i",
+			   .data = data,
+			   .data_len = strlen(data)};
+	struct match m = {0};
+	struct buf out = {0};
+
+	ruleset_match(set, &ev, false, &m);
+	ruleset_near(set, &ev, &m);
+	for (size_t k = 0; k < m.nnear; k++) {
+		buf_printf(&out, "%u:", m.near[k]);
+		for (size_t c = 0; c < ruleset_conditions(set, m.near[k]); c++)
+			buf_char(&out, letters[m.near_verdicts[m.near_first[k] + c]]);
+		buf_char(&out, ' ');
+	}
+	assert_string_equal(buf_text(&out), expected);
+	buf_free(&out);
+	match_free(&m);
+}
+
+static void near_misses_fit_by_type_and_instance_alone(void **state)
+{
+	static const char *const ab[] = {"a.b", NULL}, *const ax[] = {"a.*", "c", NULL},
+				 *const here[] = {"i", NULL}, *const there[] = {"j", NULL};
+	const struct selector s[] = {
+		{.on = ab, .where = "data.n == 1 and data.m == 2"},
+		{.on = ax, .where = "data.n == 2"},
+		{.on = ab, .from = here, .where = "data.n == 3"},
+		{.on = ab, .from = there, .where = "data.n == 4"},
+		{.where = "data.x exists"},
+	};
+	struct ruleset *set = compiled(s, COUNT(s));
+
+	(void)state;
+	expect_near(set, "a.b", "{\"n\":1}", "0:PPA 1:PF 2:PPF 4:PA ");
+	expect_near(set, "a.b", "{\"n\":1,\"m\":2,\"x\":1}", "1:PF 2:PPF ");
+	expect_near(set, "a.c", "{\"n\":\"2\"}", "1:PT 4:PA ");
+	expect_near(set, "c", "{\"n\":2}", "4:PA ");
+	ruleset_free(set);
+}
+
+static void many_near_misses_are_none(void **state)
+{
+	static const char *const ab[] = {"a.b", NULL}, *const other[] = {"c", NULL};
+	struct selector s[RULESET_NEAR + 400];
+
+	(void)state;
+	for (size_t n = RULESET_NEAR; n <= RULESET_NEAR + 1; n++) {
+		struct ruleset *set;
+		struct buf all = {0};
+
+		for (size_t i = 0; i < COUNT(s); i++)
+			s[i] = (struct selector){.on = i < n ? ab : other, .where = "data.n == 1"};
+		set = compiled(s, COUNT(s));
+		for (size_t i = 0; i < n && n == RULESET_NEAR; i++)
+			buf_printf(&all, "%zu:PA ", i);
+		expect_near(set, "a.b", "{}", buf_text(&all));
+		expect_near(set, "c", "{}", "");
+		buf_free(&all);
+		ruleset_free(set);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(near_misses_fit_by_type_and_instance_alone),
+		cmocka_unit_test(many_near_misses_are_none),
 		cmocka_unit_test(types_and_instances_select),
 		cmocka_unit_test(changed_compares_new_with_old),
 		cmocka_unit_test(a_selector_that_does_not_compile_is_named),

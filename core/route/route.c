@@ -453,29 +453,22 @@ static bool say_failed(struct buf *b, const struct ruleset *set, size_t selector
 	return false;
 }
 
-static bool is_hit(const struct match *m, size_t selector, size_t *next)
-{
-	while (*next < m->nhits && m->hits[*next] < selector)
-		(*next)++;
-	return *next < m->nhits && m->hits[*next] == selector;
-}
-
 static void say_near_misses(struct routing *r, const struct match *m)
 {
 	const struct plan *p = r->plan;
 	struct buf *b = &r->out->decided;
 
-	for (size_t i = 0, next = 0; i < p->nselectors; i++) {
-		const struct plan_rule *rule = &p->rules[p->selectors[i].rule];
+	for (size_t k = 0; k < m->nnear; k++) {
+		const struct plan_selector *selector = &p->selectors[m->near[k]];
+		const struct plan_rule *rule = &p->rules[selector->rule];
 		struct buf failed = {0};
 
-		if (!is_hit(m, i, &next) &&
-		    say_failed(&failed, p->set, i, m->verdicts + m->first[i])) {
+		if (say_failed(&failed, p->set, m->near[k], m->near_verdicts + m->near_first[k])) {
 			open_list(b);
 			buf_text_add(b, "{\"rule\":");
 			buf_json_string(b, rule->config->name, strlen(rule->config->name));
 			if (rule->nslots)
-				say(b, "input", rule->slots[p->selectors[i].slot].name);
+				say(b, "input", rule->slots[selector->slot].name);
 			buf_add(b, failed.data, failed.len);
 			buf_char(b, '}');
 		}
@@ -496,18 +489,17 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 		 const struct firing *fired, struct outcome *out)
 {
 	struct routing r = {.plan = p, .state = s, .ev = ev, .at = ev->at, .out = out};
-	bool explain = p->nselectors <= PLAN_EXPLAINED;
 	struct match *m = s->scratch;
 
 	*out = (struct outcome){0};
 	if (fired)
 		route_fired(&r, fired);
-	ruleset_match(p->set, ev, explain, m);
+	ruleset_match(p->set, ev, false, m);
 	if (!match_rules(&r, m, false) && !fired)
 		match_rules(&r, m, true);
 	settle_thens(out);
-	if (explain)
-		say_near_misses(&r, m);
+	ruleset_near(p->set, ev, m);
+	say_near_misses(&r, m);
 	if (out->decided.len)
 		buf_char(&out->decided, ']');
 }

@@ -83,10 +83,9 @@ struct outcome {
 	 *   {"rule":"x","failed":["where",0,"absent"]}
 	 * the condition (a leaf of `where` or a test of the `pattern`, ["pattern",0], by its
 	 * number, or ["changed"]) and, if that is why, "absent" or "type".  The latter are left out
-	 * when there are over PLAN_EXPLAINED conditions to tell of. */
+	 * where over RULESET_NEAR rules and inputs fit by type and instance. */
 	struct buf decided;
 };
-#define PLAN_EXPLAINED 256
 void outcome_clear(struct outcome *o);
 
 /* `ev` is accepted (seq and at set).  A firing's own event is routed with `fired` naming it:
