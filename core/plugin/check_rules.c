@@ -1,8 +1,8 @@
 /* Rules and inputs: who may trigger them, and do the fields they ask for exist? */
 #include "base/mem.h"
+#include "matcher/ruleset.h"
 #include "plugin/survey.h"
 #include "rules/pattern.h"
-#include "matcher/ruleset.h"
 
 #include <stdlib.h>
 #include <string.h>

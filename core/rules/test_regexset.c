@@ -51,8 +51,7 @@ static void add_atom(struct buf *b)
 		"\\p{L}",
 		"\\P{L}",
 		"[^\\p{L}]",
-		"[\xc3\xa0-\xc3\xb6"
-		"b]",
+		"[b\xc3\xa0-\xc3\xb6]",
 		"\xe2\x82\xac",
 		"\\.",
 		"[\\p{Nd}c]",

@@ -1,7 +1,7 @@
 /* Does a pattern say of an event what EventBridge's own engine says?  See README.md. */
 #include "base/mem.h"
-#include "rules/judge.h"
 #include "matcher/matcher.h"
+#include "rules/judge.h"
 #include "rules/pattern.h"
 #include "json/check.h"
 #include "json/unique.h"
