@@ -5,23 +5,32 @@
 #include <stdlib.h>
 
 #define FEWEST_SLOTS 16
+#define IN_WORD      16 /* slots that share a word of the filter */
+
+static void fill_slot(struct keytable *t, uint64_t hash, size_t key)
+{
+	size_t i = hash & t->mask;
+
+	t->filter[i / IN_WORD] |= key_bits(hash);
+	while (t->tags[i])
+		i = (i + 1) & t->mask;
+	t->tags[i] = (uint8_t)(hash >> 56) | 1;
+	t->slots[i] = (uint32_t)key;
+}
 
 static void fill_slots(struct keytable *t, size_t slots)
 {
 	free(t->tags);
 	free(t->slots);
+	free(t->filter);
+	t->filter = mem_zero(slots / IN_WORD * sizeof *t->filter);
 	t->tags = mem_zero(slots);
 	t->slots = mem_grow(NULL, slots, sizeof *t->slots);
 	t->mask = slots - 1;
 	for (size_t k = 0; k < t->n; k++) {
 		const struct key *key = &t->keys[k];
-		uint64_t hash = key_hash(key->place, t->text + key->at, key->len);
-		size_t i = hash & t->mask;
 
-		while (t->tags[i])
-			i = (i + 1) & t->mask;
-		t->tags[i] = (uint8_t)(hash >> 56) | 1;
-		t->slots[i] = (uint32_t)k;
+		fill_slot(t, key_hash(key->place, t->text + key->at, key->len), k);
 	}
 }
 
@@ -54,17 +63,13 @@ struct key *keytable_put(struct keytable *t, uint32_t place, const char *text, s
 {
 	uint64_t hash = key_hash(place, text, len);
 	const struct key *found = keytable_find(t, hash, place, text, len);
-	size_t i;
 
 	if (found)
 		return &t->keys[found - t->keys];
 	keytable_reserve(t, t->n + 1);
 	mem_room(t->keys, t->n, t->cap);
 	t->keys[t->n] = (struct key){add_text(t, text, len), (uint32_t)len, place, fresh};
-	for (i = hash & t->mask; t->tags[i];)
-		i = (i + 1) & t->mask;
-	t->tags[i] = (uint8_t)(hash >> 56) | 1;
-	t->slots[i] = (uint32_t)t->n;
+	fill_slot(t, hash, t->n);
 	return &t->keys[t->n++];
 }
 
@@ -80,7 +85,7 @@ void keytable_trim(struct keytable *t)
 
 size_t keytable_bytes(const struct keytable *t)
 {
-	return t->text_cap + t->cap * sizeof *t->keys + (t->mask ? (t->mask + 1) * 5 : 0);
+	return t->text_cap + t->cap * sizeof *t->keys + (t->mask ? (t->mask + 1) * 11 / 2 : 0);
 }
 
 void keytable_free(struct keytable *t)
@@ -89,5 +94,6 @@ void keytable_free(struct keytable *t)
 	free(t->keys);
 	free(t->tags);
 	free(t->slots);
+	free(t->filter);
 	*t = (struct keytable){0};
 }

@@ -2,7 +2,8 @@
  * keytable - byte strings, each at a place, to a number.
  *
  * A place is a small number that keeps keys of different meaning apart.  Built once, then
- * only read: a lookup that finds nothing touches one line of a table of one byte a slot.
+ * only read: a lookup that finds nothing mostly touches one word of a filter, which is small
+ * enough to stay near the processor while events pass by.
  * The hash of a text is made word by word, so that those of all its prefixes cost one walk.
  */
 #ifndef POINTSMAN_MATCHER_KEYTABLE_H
@@ -24,9 +25,10 @@ struct keytable { /* zero-initialised is empty */
 	size_t text_len, text_cap;
 	struct key *keys;
 	size_t n, cap;
-	uint8_t *tags;   /* 0: free */
-	uint32_t *slots; /* index into keys */
-	size_t mask;     /* slots - 1; 0: none yet */
+	uint8_t *tags;    /* 0: free */
+	uint32_t *slots;  /* index into keys */
+	size_t mask;      /* slots - 1; 0: none yet */
+	uint64_t *filter; /* a word for 16 slots: two bits of each key that belongs there */
 };
 
 /* Room for so many keys from the start. */
@@ -92,13 +94,18 @@ static inline uint64_t key_hash(uint32_t place, const char *text, size_t len)
 	return key_end(hash, p, len);
 }
 
+static inline uint64_t key_bits(uint64_t hash)
+{
+	return 1ULL << (hash >> 52 & 63) | 1ULL << (hash >> 46 & 63);
+}
+
 /* NULL if it is not there. */
 static inline const struct key *keytable_find(const struct keytable *t, uint64_t hash,
 					      uint32_t place, const char *text, size_t len)
 {
 	uint8_t tag = (uint8_t)(hash >> 56) | 1;
 
-	if (!t->mask)
+	if (!t->mask || (t->filter[(hash & t->mask) >> 4] & key_bits(hash)) != key_bits(hash))
 		return NULL;
 	for (size_t i = hash & t->mask; t->tags[i]; i = (i + 1) & t->mask) {
 		const struct key *k;
