@@ -5,13 +5,12 @@
 #include <stdlib.h>
 
 #define FEWEST_SLOTS 16
-#define IN_WORD      16 /* slots that share a word of the filter */
 
 static void fill_slot(struct keytable *t, uint64_t hash, size_t key)
 {
 	size_t i = hash & t->mask;
 
-	t->filter[i / IN_WORD] |= key_bits(hash);
+	t->filter[i / KEYTABLE_IN_WORD] |= key_bits(hash);
 	while (t->tags[i])
 		i = (i + 1) & t->mask;
 	t->tags[i] = (uint8_t)(hash >> 56) | 1;
@@ -23,7 +22,7 @@ static void fill_slots(struct keytable *t, size_t slots)
 	free(t->tags);
 	free(t->slots);
 	free(t->filter);
-	t->filter = mem_zero(slots / IN_WORD * sizeof *t->filter);
+	t->filter = mem_zero(slots / KEYTABLE_IN_WORD * sizeof *t->filter);
 	t->tags = mem_zero(slots);
 	t->slots = mem_grow(NULL, slots, sizeof *t->slots);
 	t->mask = slots - 1;

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#define KEYTABLE_IN_WORD 16 /* slots that share a word of the filter */
+
 struct key {
 	uint32_t at, len; /* in `text` */
 	uint32_t place;
@@ -28,7 +30,7 @@ struct keytable { /* zero-initialised is empty */
 	uint8_t *tags;    /* 0: free */
 	uint32_t *slots;  /* index into keys */
 	size_t mask;      /* slots - 1; 0: none yet */
-	uint64_t *filter; /* a word for 16 slots: two bits of each key that belongs there */
+	uint64_t *filter; /* a word for some slots: two bits of each key that belongs there */
 };
 
 /* Room for so many keys from the start. */
@@ -105,7 +107,8 @@ static inline const struct key *keytable_find(const struct keytable *t, uint64_t
 {
 	uint8_t tag = (uint8_t)(hash >> 56) | 1;
 
-	if (!t->mask || (t->filter[(hash & t->mask) >> 4] & key_bits(hash)) != key_bits(hash))
+	if (!t->mask ||
+	    (t->filter[(hash & t->mask) / KEYTABLE_IN_WORD] & key_bits(hash)) != key_bits(hash))
 		return NULL;
 	for (size_t i = hash & t->mask; t->tags[i]; i = (i + 1) & t->mask) {
 		const struct key *k;
