@@ -29,7 +29,7 @@ static json_t *event_object(const struct event *ev)
 	json_t *object;
 
 	event_json(ev, &text);
-	object = json_loadb(text.data, text.len, 0, NULL);
+	object = jsonline_json(text.data, text.len);
 	buf_free(&text);
 	return object ? object : event_head(ev);
 }

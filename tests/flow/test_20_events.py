@@ -48,6 +48,9 @@ class Relay(unittest.TestCase):
             saved = flow.cli("events", "save", "1").stdout
             for written in ("12345678901234567890123", "1e400", "0.10"):
                 self.assertIn(written, saved)
+            (shown,) = flow.lines("events", "show", "1")
+            self.assertEqual({"n": "12345678901234567890123", "x": "1e400", "y": 0.1},
+                             shown["event"]["data"], "as text, what a tree cannot hold")
 
     def test_idempotency_key_attempts_and_restarts_repeat_it(self):
         with self.flow() as flow:
