@@ -359,18 +359,12 @@ static void expect_near(const struct ruleset *set, const char *type, const char 
 			const char *expected)
 {
 	static const char letters[] = "-PFAT";
-	struct event ev = {.id = "1",
-			   .source = "s",
-			   .type = type,
-			   .time = "2026-11-24T01:02:03Z",
-			   .instance = "i",
-			   .data = data,
-			   .data_len = strlen(data)};
+	struct event *ev = event_of(type, "i", data);
 	struct match m = {0};
 	struct buf out = {0};
 
-	ruleset_match(set, &ev, false, &m);
-	ruleset_near(set, &ev, &m);
+	ruleset_match(set, ev, false, &m);
+	ruleset_near(set, ev, &m);
 	for (size_t k = 0; k < m.nnear; k++) {
 		buf_printf(&out, "%u:", m.near[k]);
 		for (size_t c = 0; c < ruleset_conditions(set, m.near[k]); c++)
@@ -380,6 +374,7 @@ static void expect_near(const struct ruleset *set, const char *type, const char 
 	assert_string_equal(buf_text(&out), expected);
 	buf_free(&out);
 	match_free(&m);
+	event_unref(ev);
 }
 
 static void near_misses_fit_by_type_and_instance_alone(void **state)
