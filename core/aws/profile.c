@@ -157,8 +157,7 @@ static bool read_text(struct reading *r, char *text)
 static int load(const char *path, struct buf *text, struct err *err)
 {
 	FILE *file = fopen(path, "re");
-	char piece[4096];
-	size_t n;
+	bool read;
 
 	if (!file && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
@@ -166,16 +165,12 @@ static int load(const char *path, struct buf *text, struct err *err)
 		err_set(err, "%s cannot be read: %s", path, strerror(errno));
 		return -1;
 	}
-	while (text->len <= MAX_FILE && (n = fread(piece, 1, sizeof piece, file)) > 0)
-		buf_add(text, piece, n);
-	if (ferror(file) || text->len > MAX_FILE) {
+	read = buf_read(text, file, MAX_FILE);
+	if (!read || text->len > MAX_FILE)
 		err_set(err, "%s cannot be read: %s", path,
-			ferror(file) ? strerror(errno) : "it is larger than 1 MB");
-		fclose(file);
-		return -1;
-	}
+			!read ? strerror(errno) : "it is larger than 1 MB");
 	fclose(file);
-	return 1;
+	return read && text->len <= MAX_FILE ? 1 : -1;
 }
 
 static bool read_file(struct profiles *p, const char *path, bool is_credentials, struct err *err)

@@ -13,6 +13,7 @@
 #define INSTANCE_MS  1000
 #define CONTAINER_MS 2000
 #define STS_MS       15000
+#define MAX_TOKEN    ((64 << 10) - 1) /* bytes of a file with a token */
 #define ROLES_PATH   "/latest/meta-data/iam/security-credentials/"
 
 struct provider {
@@ -160,21 +161,21 @@ static char *read_token(const char *path, struct err *err)
 {
 	FILE *file = fopen(path, "re");
 	struct buf text = {0};
-	char piece[4096];
-	size_t n;
+	bool read;
 
 	if (!file) {
 		err_set(err, "%s cannot be read: %s", path, strerror(errno));
 		return NULL;
 	}
-	while (text.len < (64 << 10) && (n = fread(piece, 1, sizeof piece, file)) > 0)
-		buf_add(&text, piece, n);
+	read = buf_read(&text, file, MAX_TOKEN);
+	if (!read)
+		err_set(err, "%s cannot be read: %s", path, strerror(errno));
 	fclose(file);
 	while (text.len > 0 && strchr("\r\n \t", text.data[text.len - 1]))
 		buf_cut(&text, text.len - 1);
-	if (text.len == 0)
+	if (read && text.len == 0)
 		err_set(err, "%s is empty", path);
-	return text.len ? buf_take(&text) : (buf_free(&text), NULL);
+	return read && text.len ? buf_take(&text) : (buf_free(&text), NULL);
 }
 
 static void on_container(const struct http_answer *a, void *arg)

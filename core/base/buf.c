@@ -2,7 +2,6 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,6 +87,16 @@ void buf_json_string(struct buf *b, const char *text, size_t len)
 	buf_char(b, '"');
 	buf_json_escaped(b, text, len);
 	buf_char(b, '"');
+}
+
+bool buf_read(struct buf *b, FILE *file, size_t most)
+{
+	char bytes[65536];
+	size_t n;
+
+	while (b->len <= most && (n = fread(bytes, 1, sizeof bytes, file)) > 0)
+		buf_add(b, bytes, n);
+	return !ferror(file);
 }
 
 void buf_cut(struct buf *b, size_t len)

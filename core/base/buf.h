@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct buf {
 	char *data;
@@ -25,6 +26,9 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 void buf_json_string(struct buf *b, const char *text, size_t len);
 /* The inside of a JSON string, without quotes. */
 void buf_json_escaped(struct buf *b, const char *text, size_t len);
+/* What is left of the file; stops as soon as b has more than `most` bytes, which is for the
+ * caller to refuse.  False with errno: it cannot be read. */
+bool buf_read(struct buf *b, FILE *file, size_t most);
 void buf_cut(struct buf *b, size_t len);   /* keep the first len bytes */
 const char *buf_text(const struct buf *b); /* "" when empty */
 char *buf_take(struct buf *b);             /* the bytes, now the caller's; b is empty */

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "base/world.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -54,6 +55,32 @@ static void a_buffer_grows_cuts_and_escapes(void **state)
 	assert_string_equal(buf_text(&b), "\"a\\\"\\\\\\n\\t\\u0001\xc3\xbc\"");
 	buf_free(&b);
 	buf_free(NULL);
+}
+
+static void a_buffer_reads_a_file_and_stops_when_it_is_too_much(void **state)
+{
+	FILE *file = tmpfile(), *folder = fopen("/", "r");
+	struct buf b = {0};
+
+	(void)state;
+	assert_non_null(file);
+	assert_non_null(folder);
+	for (int i = 0; i < 100000; i++)
+		fputs("abcd", file);
+	rewind(file);
+	buf_text_add(&b, "before ");
+	assert_true(buf_read(&b, file, 1000));
+	assert_true(b.len > 1000 && b.len < 400000);
+	assert_true(buf_read(&b, file, 400007));
+	assert_int_equal(b.len, 400007);
+	assert_memory_equal(b.data, "before abcdabcd", 15);
+	assert_string_equal(b.data + 400003, "abcd");
+	assert_false(buf_read(&b, folder, 1000000));
+	assert_int_equal(errno, EISDIR);
+	assert_int_equal(b.len, 400007);
+	buf_free(&b);
+	fclose(file);
+	fclose(folder);
 }
 
 static void a_map_keeps_order_and_forgets_what_was_removed(void **state)
@@ -510,6 +537,7 @@ int main(void)
 		cmocka_unit_test(what_an_arena_gave_stays_until_it_is_reset),
 		cmocka_unit_test(a_prefix_goes_in_front_and_a_long_text_is_cut),
 		cmocka_unit_test(a_buffer_grows_cuts_and_escapes),
+		cmocka_unit_test(a_buffer_reads_a_file_and_stops_when_it_is_too_much),
 		cmocka_unit_test(a_map_keeps_order_and_forgets_what_was_removed),
 		cmocka_unit_test(digests_are_those_everybody_gets),
 		cmocka_unit_test(the_short_hash_tells_length_seed_and_every_byte),

@@ -11,21 +11,16 @@
 #include <string.h>
 #include <sysexits.h>
 
-static bool read_all(const char *name, struct buf *out)
+bool given_bytes(const char *name, size_t most, struct buf *out)
 {
 	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
-	char bytes[65536];
-	size_t n;
+	bool read = file && buf_read(out, file, most);
 
-	if (!file) {
+	if (!read)
 		fprintf(stderr, "pointsman: %s: %s\n", name, strerror(errno));
-		return false;
-	}
-	while (out->len <= EVENT_MAX_BYTES && (n = fread(bytes, 1, sizeof bytes, file)) > 0)
-		buf_add(out, bytes, n);
-	if (file != stdin)
+	if (file && file != stdin)
 		fclose(file);
-	return true;
+	return read;
 }
 
 /* Does the object have this member? */
@@ -98,7 +93,7 @@ int given_event(const struct options *o, const char *name, struct buf *event)
 	struct json_fault fault;
 	int status = EX_NOINPUT;
 
-	if (read_all(name, &text)) {
+	if (given_bytes(name, EVENT_MAX_BYTES, &text)) {
 		status = EX_DATAERR;
 		if (!json_check(buf_text(&text), text.len, JSON_MAX_DEPTH, &fault))
 			fprintf(stderr, "%s:%u:%u: %s\n", name, fault.line, fault.column,

@@ -1,9 +1,9 @@
 #include "base/buf.h"
 #include "cli/eventbridge.h"
+#include "cli/given.h"
 #include "cli/verbs.h"
 #include "json/check.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -12,24 +12,8 @@
 
 static int read_all(const char *name, struct buf *out)
 {
-	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "r");
-	char bytes[65536];
-	size_t n;
-	int why;
-
-	if (!file) {
-		fprintf(stderr, "pointsman: %s: %s\n", name, strerror(errno));
+	if (!given_bytes(name, LARGEST, out))
 		return EX_NOINPUT;
-	}
-	while (out->len <= LARGEST && (n = fread(bytes, 1, sizeof bytes, file)) > 0)
-		buf_add(out, bytes, n);
-	why = ferror(file) ? errno : 0;
-	if (file != stdin)
-		fclose(file);
-	if (why) {
-		fprintf(stderr, "pointsman: %s: %s\n", name, strerror(why));
-		return EX_NOINPUT;
-	}
 	if (out->len <= LARGEST)
 		return EX_OK;
 	fprintf(stderr, "pointsman: %s: over 1M, which no rule is\n", name);

@@ -518,23 +518,20 @@ static bool read_file(struct ini *ini, const char *path, struct report *report)
 	const char *file = file_name(ini, path);
 	FILE *f = fopen(path, "re");
 	struct buf all = {0};
-	char part[16384];
-	size_t n;
-	bool ok;
+	bool read, ok;
 
 	if (!f) {
 		report_error(report, (struct place){.file = file}, "cannot open: %s",
 			     strerror(errno));
 		return false;
 	}
-	while (all.len <= LARGEST_FILE && (n = fread(part, 1, sizeof part, f)) > 0)
-		buf_add(&all, part, n);
-	ok = !ferror(f) && all.len <= LARGEST_FILE;
+	read = buf_read(&all, f, LARGEST_FILE);
+	ok = read && all.len <= LARGEST_FILE;
 	if (ok)
 		read_bytes(ini, file, buf_text(&all), all.len, report);
 	else
 		report_error(report, (struct place){.file = file}, "cannot be read: %s",
-			     ferror(f) ? strerror(errno) : "it is over 16M");
+			     !read ? strerror(errno) : "it is over 16M");
 	fclose(f);
 	buf_free(&all);
 	return ok;

@@ -197,22 +197,16 @@ bool reference_read(const char *path, struct buf *out, struct err *err)
 {
 	FILE *f = fopen(path, "re");
 	struct buf all = {0};
-	char part[4096];
-	size_t n;
 	bool ok;
 
 	if (!f) {
 		err_set(err, "cannot open %s: %s", path, strerror(errno));
 		return false;
 	}
-	while (all.len <= REFERENCE_MAX_BYTES && (n = fread(part, 1, sizeof part, f)) > 0)
-		buf_add(&all, part, n);
-	if (ferror(f)) {
+	ok = buf_read(&all, f, REFERENCE_MAX_BYTES);
+	if (!ok)
 		err_set(err, "cannot read %s: %s", path, strerror(errno));
-		ok = false;
-	} else {
-		ok = is_text(&all, path, err);
-	}
+	ok = ok && is_text(&all, path, err);
 	fclose(f);
 	if (ok && all.len && all.data[all.len - 1] == '\n')
 		buf_cut(&all, all.len - 1);

@@ -137,16 +137,13 @@ bool eventfile_parse(const char *text, size_t len, const char *instance, struct 
 
 static bool read_bytes(FILE *file, struct buf *out, struct err *err)
 {
-	char bytes[65536];
-	size_t n;
+	bool read = buf_read(out, file, EVENTFILE_MAX_BYTES);
 
-	while (out->len <= EVENTFILE_MAX_BYTES && (n = fread(bytes, 1, sizeof bytes, file)) > 0)
-		buf_add(out, bytes, n);
-	if (ferror(file))
+	if (!read)
 		err_set(err, "%s", strerror(errno));
 	else if (out->len > EVENTFILE_MAX_BYTES)
 		err_set(err, "it is larger than %d MB", EVENTFILE_MAX_BYTES >> 20);
-	return !ferror(file) && out->len <= EVENTFILE_MAX_BYTES;
+	return read && out->len <= EVENTFILE_MAX_BYTES;
 }
 
 bool eventfile_read(const char *path, const char *instance, struct eventfile *out,
