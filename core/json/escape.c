@@ -1,27 +1,16 @@
 #include "json/escape.h"
 
+#include "json/skip.h"
 #include "json/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* A quote ends the string unless an odd number of backslashes stands before it. */
 size_t json_string_end(const char *text, size_t len)
 {
-	for (size_t at = 0; at < len;) {
-		const char *quote = memchr(text + at, '"', len - at);
-		size_t i, back = 0;
+	bool escaped;
 
-		if (!quote)
-			return len;
-		i = (size_t)(quote - text);
-		while (back < i - at && text[i - back - 1] == '\\')
-			back++;
-		if (back % 2 == 0)
-			return i;
-		at = i + 1;
-	}
-	return len;
+	return (size_t)(skip_to_quote(text, text + len, &escaped) - text);
 }
 
 static int hex_digit(char c)

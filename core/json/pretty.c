@@ -1,5 +1,7 @@
 #include "json/pretty.h"
 
+#include "json/skip.h"
+
 #include <string.h>
 
 #define BLANKS " \t\r\n"
@@ -14,16 +16,6 @@ static void new_line(struct buf *out, size_t depth)
 	buf_char(out, '\n');
 	for (size_t i = 0; i < depth; i++)
 		buf_text_add(out, "  ");
-}
-
-/* The length of the string that begins here, quotes included. */
-static size_t string_length(const char *text, size_t len)
-{
-	size_t n = 1;
-
-	while (n < len && text[n] != '"')
-		n += text[n] == '\\' ? 2 : 1;
-	return n < len ? n + 1 : len;
 }
 
 /* Does it end before anything is in it? */
@@ -42,7 +34,7 @@ static size_t put_token(const char *text, size_t len, size_t *depth, struct buf 
 	size_t n = 1;
 
 	if (*text == '"') {
-		n = string_length(text, len);
+		n = (size_t)(skip_string(text, text + len) - text);
 		buf_add(out, text, n);
 	} else if ((*text == '{' || *text == '[') && (n = empty_length(text, len)) > 0) {
 		buf_text_add(out, *text == '{' ? "{}" : "[]");
