@@ -22,6 +22,9 @@
 #include "rules/change.h"
 #include "rules/operand.h"
 #include "rules/regexset.h"
+#include "json/find.h"
+
+#include <math.h>
 
 #define NONE UINT32_MAX
 
@@ -152,6 +155,23 @@ struct matcher {
 	size_t nrules, nfields, nlookups, nkept, nregexsets, nsignals, ntests, nconditions, nscopes;
 	size_t bytes;
 };
+
+#define FEW_DIGITS 15 /* numbers of so many are told apart by their doubles */
+
+/* What a number is looked up by.  *check: another one may have the same. */
+static inline double number_key(const char *text, size_t len, bool *check)
+{
+	double number = json_number_double(text, len);
+
+	*check = len > FEW_DIGITS || isinf(number);
+	return number == 0 ? 0 : number; /* without its sign */
+}
+
+/* Everything that is compared with the values of the field, or NULL. */
+static inline const struct lookup *lookup_of_field(const struct matcher *m, const struct field *f)
+{
+	return f->lookup == NONE ? NULL : &m->lookups[f->lookup];
+}
 
 static inline uint64_t name_head(const char *name, size_t len)
 {

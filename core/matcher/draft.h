@@ -111,7 +111,7 @@ struct compiling {
 	size_t lookups_cap, tests_cap;
 	uint32_t *tests;     /* by signal: of m->tests, or NONE */
 	uint32_t *lookup_of; /* by field */
-	struct words code, constants;
+	struct words code, constants, links;
 	struct buf scratch, reversed;
 };
 

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define GRAM_MOST  8
-#define FEW_DIGITS 15
 #define FEW_VALUES 8 /* that a value is compared with one by one; more are looked up */
 
 static struct lookup *lookup_of(struct compiling *c, uint32_t field)
@@ -69,11 +68,10 @@ static void add_any_string(struct compiling *c, struct lookup *l, uint32_t link)
 static void add_number(struct compiling *c, struct lookup *l, const struct literal *v,
 		       uint32_t link)
 {
-	double number = json_number_double(v->text, v->len);
+	bool check;
+	double number = number_key(v->text, v->len, &check);
 
-	number = number == 0 ? 0 : number; /* without its sign */
-	if (v->len > FEW_DIGITS || isinf(number))
-		link |= LINK_CHECK;
+	link |= check ? LINK_CHECK : 0;
 	add_key(c, l, KEY_NUMBER, (const char *)&number, sizeof number, link);
 }
 
@@ -440,18 +438,17 @@ static void lay_out_links(struct compiling *c, uint32_t *number)
 		*number = c->chains[head - 1].link;
 		return;
 	}
-	*number = (uint32_t)c->code.n | LINKS_MANY;
-	words_add(&c->code, 0);
+	*number = (uint32_t)c->links.n | LINKS_MANY;
+	words_add(&c->links, 0);
 	for (; head; head = c->chains[head - 1].next, n++)
-		words_add(&c->code, c->chains[head - 1].link);
-	c->code.list[c->code.n - n - 1] = n;
+		words_add(&c->links, c->chains[head - 1].link);
+	c->links.list[c->links.n - n - 1] = n;
 }
 
 static void compile_links(struct compiling *c)
 {
 	struct matcher *m = c->m;
 
-	c->code = (struct words){0};
 	for (size_t i = 0; i < m->nlookups; i++) {
 		struct lookup *l = &m->lookups[i];
 
@@ -464,8 +461,8 @@ static void compile_links(struct compiling *c)
 	}
 	for (size_t k = 0; k < m->keys.n; k++)
 		lay_out_links(c, &m->keys.keys[k].value);
-	m->links = mem_grow(c->code.list, c->code.n, sizeof *m->links);
-	m->bytes += c->code.n * sizeof *m->links;
+	m->links = mem_grow(c->links.list, c->links.n, sizeof *m->links);
+	m->bytes += c->links.n * sizeof *m->links;
 }
 
 static int by_length(const void *a, const void *b)

@@ -12,12 +12,13 @@
 #define EXPECTED   256  /* bytes of an event in which most of what is wanted stands */
 #define KEEP_HERE  4096 /* a longer list of values is given back after the event */
 
-static void unescape(struct operand *o, struct buf *plain)
+static const struct buf *unescape(struct walk *w, const char *raw, size_t len)
 {
+	struct buf *plain = &w->memory->plain;
+
 	buf_cut(plain, 0);
-	json_string_plain(o->text, o->len, plain);
-	o->text = buf_text(plain);
-	o->len = plain->len;
+	json_string_plain(raw, len, plain);
+	return plain;
 }
 
 static const char *see_text(struct walk *w, const struct lookup *l, const char *p)
@@ -34,8 +35,12 @@ static const char *see_text(struct walk *w, const struct lookup *l, const char *
 	left.len = (size_t)(close - p) - 1;
 	if (l->keep)
 		keep(w, l, (struct json_value){KIND_STRING, p, left.len + 2, 0}, false);
-	if (escaped)
-		unescape(&left, &w->memory->plain);
+	if (escaped) {
+		const struct buf *plain = unescape(w, left.text, left.len);
+
+		left.text = buf_text(plain);
+		left.len = plain->len;
+	}
 	see_leaf(w, l, &left);
 	return close + 1;
 }
@@ -79,12 +84,12 @@ static void see_count(struct walk *w, const struct lookup *l, uint64_t count)
 	see_leaf(w, l, &left);
 }
 
-/* The first bytes of a name in the text, the rest zero. */
-static uint64_t head_of(const struct walk *w, const char *name, size_t len)
+/* The first bytes of a name, the rest zero; up to `end` memory can be read. */
+static uint64_t head_of(const char *name, size_t len, const char *end)
 {
 	uint64_t head;
 
-	if (w->end - name < (ptrdiff_t)sizeof head)
+	if (end - name < (ptrdiff_t)sizeof head)
 		return name_head(name, len);
 	memcpy(&head, name, sizeof head);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -113,15 +118,15 @@ static const struct child *hashed_child(const struct matcher *m, const struct fi
 	return NULL;
 }
 
-static const struct child *find_child(const struct walk *w, const struct field *f, const char *name,
-				      size_t len)
+static const struct child *find_child(const struct matcher *m, const struct field *f,
+				      const char *name, size_t len, const char *end)
 {
-	uint64_t head = head_of(w, name, len);
-	const struct child *child = w->m->children + f->children.first;
+	uint64_t head = head_of(name, len, end);
+	const struct child *child = m->children + f->children.first;
 
 	if (f->slots != NONE)
-		return hashed_child(w->m, f, head, name, len);
-	for (const struct child *end = child + f->children.n; child < end; child++) {
+		return hashed_child(m, f, head, name, len);
+	for (const struct child *last = child + f->children.n; child < last; child++) {
 		if (is_child(child, head, name, len))
 			return child;
 	}
@@ -137,13 +142,10 @@ static bool may_be_child(const struct field *f, size_t len)
 static const struct child *find_escaped(struct walk *w, const struct field *f, const char *name,
 					size_t len)
 {
-	struct buf *plain = &w->memory->plain;
-	struct walk of_plain = *w;
+	const struct buf *plain = unescape(w, name, len);
+	const char *text = buf_text(plain);
 
-	buf_cut(plain, 0);
-	json_string_plain(name, len, plain);
-	of_plain.end = buf_text(plain) + plain->len;
-	return find_child(&of_plain, f, buf_text(plain), plain->len);
+	return find_child(w->m, f, text, plain->len, text + plain->len);
 }
 
 /*
@@ -192,7 +194,7 @@ static unsigned walk_object(struct walk *w, const struct field *f, const char **
 		if (escaped)
 			child = find_escaped(w, f, name, (size_t)(close - name));
 		else if (may_be_child(f, (size_t)(close - name)))
-			child = find_child(w, f, name, (size_t)(close - name));
+			child = find_child(w->m, f, name, (size_t)(close - name), end);
 		if (!child) {
 			p = skip_value(p, end);
 			continue;
@@ -241,7 +243,7 @@ static void see_counts(struct walk *w, const struct field *f, uint64_t count)
 static unsigned walk_array(struct walk *w, uint32_t field, const char **at, bool flattened)
 {
 	const struct field *f = &w->m->fields[field];
-	const struct lookup *l = f->lookup == NONE ? NULL : &w->m->lookups[f->lookup];
+	const struct lookup *l = lookup_of_field(w->m, f);
 	bool each = f->children.n || f->scope != NONE || (l && l->plural);
 	bool special = f->specials.n && !flattened;
 	const char *p = *at + 1;
@@ -283,7 +285,7 @@ static void keep_object(struct walk *w, const struct lookup *l, const char *p)
 static unsigned walk_value(struct walk *w, uint32_t field, const char **at, bool flattened)
 {
 	const struct field *f = &w->m->fields[field];
-	const struct lookup *l = f->lookup == NONE ? NULL : &w->m->lookups[f->lookup];
+	const struct lookup *l = lookup_of_field(w->m, f);
 	unsigned open = 0;
 
 	if (l)
@@ -309,7 +311,7 @@ static unsigned walk_value(struct walk *w, uint32_t field, const char **at, bool
 static void see_attribute(struct walk *w, enum top top, const char *text)
 {
 	const struct field *f = &w->m->fields[top];
-	const struct lookup *l = f->lookup == NONE ? NULL : &w->m->lookups[f->lookup];
+	const struct lookup *l = lookup_of_field(w->m, f);
 	struct operand left;
 
 	if (f->scope != NONE)

@@ -3,10 +3,6 @@
 #include "matcher/walk.h"
 #include "rules/ignorecase.h"
 
-#include <math.h>
-
-#define FEW_DIGITS 15 /* numbers of so many are told apart by their doubles */
-
 static void notice(struct walk *w, uint32_t condition, uint32_t element)
 {
 	const struct condition *c = &w->m->conditions[condition];
@@ -248,14 +244,13 @@ static void see_number(struct walk *w, const struct lookup *l, const struct oper
 {
 	struct in_interval in = {w, left};
 	double number;
+	bool check;
 
 	if (!l->numbers)
 		return;
-	number = json_number_double(left->text, left->len);
-	number = number == 0 ? 0 : number; /* without its sign */
+	number = number_key(left->text, left->len, &check);
 	if (has_class(l, KEY_NUMBER))
-		find_whole(w, l, KEY_NUMBER, (const char *)&number, sizeof number, left,
-			   left->len > FEW_DIGITS || isinf(number));
+		find_whole(w, l, KEY_NUMBER, (const char *)&number, sizeof number, left, check);
 	if (l->intervals.n)
 		intervals_find(w->m->intervals + l->intervals.first, l->intervals.n, number,
 			       on_interval, &in);
