@@ -478,6 +478,13 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+bool match_has(const struct match *m, size_t selector)
+{
+	uint32_t wanted = (uint32_t)selector;
+
+	return m->nhits && bsearch(&wanted, m->hits, m->nhits, sizeof *m->hits, by_number);
+}
+
 /* False if there are too many. */
 static bool gather_near(const struct ruleset *set, const struct event *ev, struct match *m,
 			const struct bucket *b)
@@ -487,8 +494,7 @@ static bool gather_near(const struct ruleset *set, const struct event *ev, struc
 
 		if (!on_fits(r, ev) || (r->has_from && !from_fits(r, ev)))
 			continue;
-		if (m->nhits &&
-		    bsearch(&b->rules[k], m->hits, m->nhits, sizeof *m->hits, by_number))
+		if (match_has(m, b->rules[k]))
 			continue;
 		if (m->nnear == RULESET_NEAR)
 			return false;

@@ -87,6 +87,8 @@ void ruleset_match(const struct ruleset *set, const struct event *ev, bool expla
 /* After ruleset_match() of the same event: which selectors fit by type and instance, and did not
  * match?  None are told where those that fit are over RULESET_NEAR. */
 void ruleset_near(const struct ruleset *set, const struct event *ev, struct match *m);
+/* After ruleset_match(): is the selector among the hits? */
+bool match_has(const struct match *m, size_t selector);
 void match_free(struct match *m);
 
 /* For people: does selector i match, and what did each of its conditions meet?  `seen` has

@@ -18,6 +18,7 @@ struct fired { /* what the event made a rule fire */
 struct explanation {
 	const struct plan *plan;
 	struct event *ev;
+	struct match match;
 	const struct plan_rule *source; /* the rule whose firing the event is, or NULL */
 	struct router_state *state;
 	struct outcome outcome;
@@ -103,6 +104,7 @@ struct explanation *explain_event(const struct plan *p, struct event *ev)
 	e->plan = p;
 	e->ev = event_ref(ev);
 	e->state = router_state_new();
+	ruleset_match(p->set, ev, false, &e->match);
 	e->source = source_of(p, ev);
 	if (e->source) {
 		source.rule = (uint32_t)(e->source - p->rules);
@@ -126,6 +128,7 @@ void explanation_free(struct explanation *e)
 	json_decref(e->decided);
 	outcome_clear(&e->outcome);
 	router_state_free(e->state);
+	match_free(&e->match);
 	event_unref(e->ev);
 	free(e);
 }
@@ -159,7 +162,8 @@ static void ask(const struct explanation *e, size_t selector, struct explained *
 	a->seen = mem_zero(a->n * sizeof *a->seen);
 	for (size_t c = 0; c < a->n; c++)
 		a->conditions[c] = ruleset_condition(e->plan->set, selector, c);
-	a->matched = ruleset_explain(e->plan->set, selector, e->ev, a->seen);
+	a->matched = match_has(&e->match, selector);
+	ruleset_explain(e->plan->set, selector, e->ev, a->seen);
 }
 
 /* Selectors stand in the order of rules. */

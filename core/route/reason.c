@@ -26,15 +26,6 @@ static void add_failed(const struct condition *c, enum verdict verdict, struct b
 		buf_text_add(out, ": not so");
 }
 
-static bool is_hit(const struct match *m, size_t selector)
-{
-	for (size_t i = 0; i < m->nhits; i++) {
-		if (m->hits[i] == selector)
-			return true;
-	}
-	return false;
-}
-
 /* A test behind a `not` passed where it is the reason. */
 static void add_verdicts(const struct plan *p, size_t selector, const struct match *m,
 			 struct buf *out)
@@ -64,7 +55,7 @@ static void add_selector(const struct plan *p, size_t selector, const struct mat
 		return; /* `on`, which is asked first */
 	if (rule->nslots)
 		buf_printf(out, "input %s: ", rule->slots[s->slot].name);
-	if (is_hit(m, selector))
+	if (match_has(m, selector))
 		buf_text_add(out, "matches");
 	else
 		add_verdicts(p, selector, m, out);
