@@ -241,12 +241,11 @@ static void rules_and_events_in_files_meet_as_there(void **state)
 	(void)state;
 	for (int r = 0; r < 3; r++) {
 		for (int e = 0; e < 4; e++) {
-			char *rule = mem_format("arrayRule%d.json", r + 1);
-			char *event = mem_format("arrayEvent%d.json", e + 1);
+			char rule[32], event[32];
 
+			snprintf(rule, sizeof rule, "arrayRule%d.json", r + 1);
+			snprintf(event, sizeof event, "arrayEvent%d.json", e + 1);
 			expect_files(rule, event, arrays[r][e]);
-			free(rule);
-			free(event);
 		}
 	}
 	expect_files("bigEventRule.json", "bigEvent.json", YES);
