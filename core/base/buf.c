@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PRINTED 64 /* most of what is printed is shorter: then once is enough */
+
 static void reserve(struct buf *b, size_t more)
 {
 	size_t need = b->len + more + 1;
@@ -33,25 +35,30 @@ void buf_text_add(struct buf *b, const char *text)
 
 void buf_char(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	reserve(b, 1);
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
 	va_list ap;
-	char none[1];
+	size_t room;
 	int n;
 
+	reserve(b, PRINTED);
+	room = b->cap - b->len;
 	va_start(ap, fmt);
-	n = vsnprintf(none, sizeof none, fmt, ap);
+	n = vsnprintf(b->data + b->len, room, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		return;
-	reserve(b, (size_t)n);
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	b->len += (size_t)n;
+	if (n >= 0 && (size_t)n >= room) {
+		reserve(b, (size_t)n);
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
+	b->len += n > 0 ? (size_t)n : 0;
+	b->data[b->len] = '\0';
 }
 
 static void escape(struct buf *b, unsigned char c)

@@ -2,44 +2,75 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t mix(uint64_t x)
+__extension__ typedef unsigned __int128 wide;
+
+#define KEY_1 0x9e3779b97f4a7c15U
+#define KEY_2 0xe9846af9b1a615dU
+
+/* Both halves of the product: every bit of it depends on every bit of a and b. */
+static uint64_t fold(uint64_t a, uint64_t b)
 {
-	x ^= x >> 32;
-	x *= 0xe9846af9b1a615dU;
-	x ^= x >> 32;
-	x *= 0xe9846af9b1a615dU;
-	x ^= x >> 28;
-	return x;
+	wide product = (wide)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Eight bytes a step, read in little-endian order on every machine, because the result
- * is stored. */
+/* Up to eight bytes, little-endian on every machine, because the result is stored. */
+static uint64_t word_at(const unsigned char *p, size_t len)
+{
+	uint64_t word = 0;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	memcpy(&word, p, len);
+#else
+	for (size_t i = len; i-- > 0;)
+		word = word << 8 | p[i];
+#endif
+	return word;
+}
+
 uint64_t hash64(const void *data, size_t len, uint64_t seed)
 {
 	const unsigned char *p = data;
-	uint64_t h = mix(seed + 0x9e3779b97f4a7c15U + len);
+	uint64_t h = fold(seed ^ KEY_1, len + KEY_2);
+	size_t half;
 
-	for (; len >= 8; p += 8, len -= 8) {
-		uint64_t word = 0;
+	for (; len > 16; p += 16, len -= 16)
+		h = fold(word_at(p, 8) ^ KEY_1, word_at(p + 8, 8) ^ h);
+	half = len < 8 ? len : 8;
+	if (len)
+		h = fold(word_at(p, half) ^ KEY_1, word_at(p + half, len - half) ^ h);
+	return fold(h ^ KEY_2, KEY_1);
+}
 
-		for (int i = 7; i >= 0; i--)
-			word = word << 8 | p[i];
-		h = mix(h ^ mix(word + 0x9e3779b97f4a7c15U)) + word;
+/* Looking the algorithm up costs more than a short digest does. */
+static const EVP_MD *sha256(void)
+{
+	static _Atomic(EVP_MD *) fetched;
+	EVP_MD *md = atomic_load(&fetched), *none = NULL;
+
+	if (md)
+		return md;
+	md = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (!md)
+		abort(); /* only a broken libcrypto gets here */
+	if (!atomic_compare_exchange_strong(&fetched, &none, md)) {
+		EVP_MD_free(md);
+		md = none;
 	}
-	for (; len > 0; p++, len--)
-		h = mix(h ^ (*p + 0x100U));
-	return mix(h);
+	return md;
 }
 
 void hash_sha256(const void *data, size_t len, unsigned char out[32])
 {
 	unsigned int n = 0;
 
-	if (EVP_Digest(data, len, out, &n, EVP_sha256(), NULL) != 1)
-		abort(); /* only a broken libcrypto gets here */
+	if (EVP_Digest(data, len, out, &n, sha256(), NULL) != 1)
+		abort();
 }
 
 static void hmac(const EVP_MD *md, const void *key, size_t key_len, const void *data, size_t len,

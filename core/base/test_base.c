@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <poll.h>
@@ -265,6 +266,26 @@ static void times_go_there_and_back(void **state)
 	}
 	assert_string_equal(units_time_text(1700000000123, text), "2023-11-14T22:13:20.123Z");
 	assert_string_equal(units_time_text(INT64_MAX, text), "9999-12-31T23:59:59.999Z");
+}
+
+static void every_day_is_that_of_the_c_library(void **state)
+{
+	(void)state;
+	/* Days of all months and leap years, a prime number of seconds apart. */
+	for (int64_t at = -62135596800; at <= 253402300799; at += 7364897) {
+		time_t s = (time_t)at;
+		char text[32], expected[40];
+		struct tm tm;
+		int64_t ms;
+
+		gmtime_r(&s, &tm);
+		snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.000Z",
+			 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
+			 tm.tm_sec);
+		assert_string_equal(units_time_text(at * 1000, text), expected);
+		assert_true(units_time(text, &ms));
+		assert_int_equal(ms, at * 1000);
+	}
 }
 
 static void times_are_read_with_any_offset(void **state)
@@ -548,6 +569,7 @@ int main(void)
 		cmocka_unit_test(people_read_at_most_two_units),
 		cmocka_unit_test(times_go_there_and_back),
 		cmocka_unit_test(times_are_read_with_any_offset),
+		cmocka_unit_test(every_day_is_that_of_the_c_library),
 		cmocka_unit_test(the_real_world_has_time_chance_and_disk),
 		cmocka_unit_test(a_secret_never_reaches_a_line),
 		cmocka_unit_test(levels_below_the_least_are_silent),

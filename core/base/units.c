@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 struct unit {
 	const char *name;
@@ -104,21 +103,56 @@ char *units_duration_text(int64_t ms, char *out, size_t size)
 }
 
 /* Instants outside the four-digit years RFC 3339 has are shown as its first or last. */
+/* Days since 1970 of a date in the Gregorian calendar: years counted from March, so that the
+ * leap day is their last. */
+static int64_t days_of(int year, int month, int day)
+{
+	int y = month > 2 ? year : year - 1;
+	int era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+	int of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+
+	return era * 146097LL + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+static void date_of(int64_t days, int *year, int *month, int *day)
+{
+	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
+	int d = (int)(z - era * 146097);
+	int y = (d - d / 1460 + d / 36524 - d / 146096) / 365;
+	int of_year = d - (365 * y + y / 4 - y / 100), m = (5 * of_year + 2) / 153;
+
+	*day = of_year - (153 * m + 2) / 5 + 1;
+	*month = m < 10 ? m + 3 : m - 9;
+	*year = y + (int)era * 400 + (*month <= 2);
+}
+
+static char *put_digits(char *p, int n, int width, char after)
+{
+	for (int i = width; i-- > 0; n /= 10)
+		p[i] = (char)('0' + n % 10);
+	p[width] = after;
+	return p + width + 1;
+}
+
 char *units_time_text(int64_t ms, char out[32])
 {
-	static const int64_t first = -62135596800000, last = 253402300799999;
-	struct tm tm;
-	time_t s;
-	int64_t rest;
+	static const int64_t first = -62135596800000, last = 253402300799999, whole = 86400000;
+	int64_t days;
+	int rest, year, month, day;
+	char *p = out;
 
 	ms = ms < first ? first : ms > last ? last : ms;
-	rest = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
-	s = (time_t)((ms - rest) / 1000);
-	gmtime_r(&s, &tm);
-	snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-		 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-		 (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
-		 (unsigned)tm.tm_sec % 100, (unsigned)rest % 1000);
+	days = (ms >= 0 ? ms : ms - whole + 1) / whole;
+	rest = (int)(ms - days * whole);
+	date_of(days, &year, &month, &day);
+	p = put_digits(p, year, 4, '-');
+	p = put_digits(p, month, 2, '-');
+	p = put_digits(p, day, 2, 'T');
+	p = put_digits(p, rest / 3600000, 2, ':');
+	p = put_digits(p, rest / 60000 % 60, 2, ':');
+	p = put_digits(p, rest / 1000 % 60, 2, '.');
+	p = put_digits(p, rest % 1000, 3, 'Z');
+	*p = '\0';
 	return out;
 }
 
@@ -168,34 +202,29 @@ static bool offset(const char *p, int64_t *ms)
 	return true;
 }
 
-static bool day_exists(const struct tm *tm)
+static bool day_exists(int y, int month, int day)
 {
 	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-	int y = tm->tm_year + 1900;
 	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
 
-	if (tm->tm_mon < 0 || tm->tm_mday < 1)
-		return false;
-	return tm->tm_mday <= days[tm->tm_mon] + (leap && tm->tm_mon == 1);
+	return month > 0 && day > 0 && day <= days[month - 1] + (leap && month == 2);
 }
 
 static bool rfc3339(const char *p, int64_t *ms)
 {
-	struct tm tm = {0};
+	int year, month, day, h, m, s;
 
-	p = part(p, 4, 9999, '-', &tm.tm_year);
-	p = part(p, 2, 12, '-', &tm.tm_mon);
-	p = part(p, 2, 31, 0, &tm.tm_mday);
+	p = part(p, 4, 9999, '-', &year);
+	p = part(p, 2, 12, '-', &month);
+	p = part(p, 2, 31, 0, &day);
 	if (!p || (*p != 'T' && *p != 't' && *p != ' '))
 		return false;
-	p = part(p + 1, 2, 23, ':', &tm.tm_hour);
-	p = part(p, 2, 59, ':', &tm.tm_min);
-	p = part(p, 2, 60, 0, &tm.tm_sec); /* 60: a leap second */
-	tm.tm_year -= 1900;
-	tm.tm_mon--;
-	if (!p || !day_exists(&tm))
+	p = part(p + 1, 2, 23, ':', &h);
+	p = part(p, 2, 59, ':', &m);
+	p = part(p, 2, 60, 0, &s); /* 60: a leap second */
+	if (!p || !day_exists(year, month, day))
 		return false;
-	*ms = (int64_t)timegm(&tm) * 1000;
+	*ms = days_of(year, month, day) * 86400000 + h * 3600000LL + m * 60000LL + s * 1000LL;
 	return offset(fraction(p, ms), ms);
 }
 

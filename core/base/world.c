@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -26,21 +27,38 @@ static int64_t real_boot(struct world *w)
 	return read_clock(CLOCK_BOOTTIME);
 }
 
-static void real_random(struct world *w, void *out, size_t len)
+static void from_kernel(unsigned char *out, size_t len)
 {
-	unsigned char *p = out;
-
-	(void)w;
 	while (len > 0) {
-		ssize_t n = getrandom(p, len, 0);
+		ssize_t n = getrandom(out, len, 0);
 
 		if (n < 0 && errno != EINTR)
 			abort(); /* a kernel without getrandom() is older than we can run on */
 		if (n > 0) {
-			p += n;
+			out += n;
 			len -= (size_t)n;
 		}
 	}
+}
+
+/* Numbers are drawn with every call into a plugin: a page of them at a time, for each thread. */
+static void real_random(struct world *w, void *out, size_t len)
+{
+	static _Thread_local unsigned char drawn[512];
+	static _Thread_local size_t left;
+
+	(void)w;
+	if (len > sizeof drawn / 8) {
+		from_kernel(out, len);
+		return;
+	}
+	if (len > left) {
+		from_kernel(drawn, sizeof drawn);
+		left = sizeof drawn;
+	}
+	left -= len;
+	memcpy(out, drawn + left, len);
+	memset(drawn + left, 0, len);
 }
 
 /* f_bavail, not f_bfree: what is kept back for root is not ours. */

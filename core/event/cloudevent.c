@@ -12,11 +12,11 @@
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static void add_attribute(struct buf *out, const char *name, const char *text)
+static void add_attribute(struct buf *out, const char *begin, const char *text)
 {
 	if (!text)
 		return;
-	buf_printf(out, ",\"%s\":", name);
+	buf_text_add(out, begin);
 	buf_json_string(out, text, strlen(text));
 }
 
@@ -26,23 +26,21 @@ static void add_in_one_line(struct buf *out, const char *json, size_t len)
 	size_t from = out->len;
 
 	buf_add(out, json, len);
-	for (size_t i = from; i < out->len; i++) {
-		if (out->data[i] == '\n' || out->data[i] == '\r')
-			out->data[i] = ' ';
-	}
+	for (char *p = out->data + from; (p = strpbrk(p, "\r\n"));)
+		*p = ' ';
 }
 
 void event_json(const struct event *ev, struct buf *out)
 {
 	buf_text_add(out, "{\"specversion\":\"1.0\"");
-	add_attribute(out, "id", ev->id);
-	add_attribute(out, "source", ev->source);
-	add_attribute(out, "type", ev->type);
-	add_attribute(out, "subject", ev->subject);
-	add_attribute(out, "time", ev->time);
-	add_attribute(out, "datacontenttype", "application/json");
-	add_attribute(out, "traceparent", ev->traceparent);
-	add_attribute(out, "instance", ev->instance);
+	add_attribute(out, ",\"id\":", ev->id);
+	add_attribute(out, ",\"source\":", ev->source);
+	add_attribute(out, ",\"type\":", ev->type);
+	add_attribute(out, ",\"subject\":", ev->subject);
+	add_attribute(out, ",\"time\":", ev->time);
+	add_attribute(out, ",\"datacontenttype\":", "application/json");
+	add_attribute(out, ",\"traceparent\":", ev->traceparent);
+	add_attribute(out, ",\"instance\":", ev->instance);
 	if (ev->seq)
 		buf_printf(out, ",\"sequence\":\"%llu\"", (unsigned long long)ev->seq);
 	buf_text_add(out, ",\"data\":");

@@ -58,7 +58,7 @@ static char *put(char *at, const void *bytes, size_t len)
 	return at + len + 1;
 }
 
-static char *put_texts(struct event *ev, char *at)
+static char *put_texts(struct event *ev, const size_t *lengths, char *at)
 {
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		const char *text = text_at(ev, texts[i]);
@@ -66,7 +66,7 @@ static char *put_texts(struct event *ev, char *at)
 		if (!text)
 			continue;
 		memcpy((char *)ev + texts[i], &at, sizeof at);
-		at = put(at, text, strlen(text));
+		at = put(at, text, lengths[i]);
 	}
 	return at;
 }
@@ -87,7 +87,7 @@ static void put_attributes(struct block *b, const struct buf *quoted, const size
 struct event *event_create(const struct event *from)
 {
 	struct buf quoted = {0};
-	size_t ends[COUNT(attributes)];
+	size_t ends[COUNT(attributes)], lengths[COUNT(texts)];
 	size_t size = from->data_len + 1;
 	struct block *b;
 	char *at;
@@ -102,12 +102,13 @@ struct event *event_create(const struct event *from)
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		const char *text = text_at(from, texts[i]);
 
-		size += text ? strlen(text) + 1 : 0;
+		lengths[i] = text ? strlen(text) : 0;
+		size += text ? lengths[i] + 1 : 0;
 	}
-	b = mem_zero(sizeof *b + size + quoted.len);
+	b = mem_grow(NULL, 1, sizeof *b + size + quoted.len);
+	*b = (struct block){.ev = *from};
 	atomic_init(&b->refs, 1);
-	b->ev = *from;
-	at = put_texts(&b->ev, b->bytes);
+	at = put_texts(&b->ev, lengths, b->bytes);
 	b->ev.data = at;
 	at = put(at, from->data ? from->data : "", from->data_len);
 	put_attributes(b, &quoted, ends, at);
@@ -115,13 +116,18 @@ struct event *event_create(const struct event *from)
 	return &b->ev;
 }
 
-struct event *event_accepted(const struct event *ev, uint64_t seq, int64_t at)
+static bool shared(struct event *ev)
 {
-	struct event copy = *ev;
+	return atomic_load_explicit(&block_of(ev)->refs, memory_order_acquire) > 1;
+}
 
-	copy.seq = seq;
-	copy.at = at;
-	return event_create(&copy);
+struct event *event_accepted(struct event *ev, uint64_t seq, int64_t at)
+{
+	struct event *accepted = shared(ev) ? event_create(ev) : event_ref(ev);
+
+	accepted->seq = seq;
+	accepted->at = at;
+	return accepted;
 }
 
 struct event *event_ref(struct event *ev)

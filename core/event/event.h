@@ -44,8 +44,9 @@ struct event {
 
 /* Copies everything `from` points to into one block with one reference. */
 struct event *event_create(const struct event *from);
-/* The same event with its number and time of acceptance, for the sequencer. */
-struct event *event_accepted(const struct event *ev, uint64_t seq, int64_t at);
+/* A reference to the event with its number and time of acceptance, for the sequencer: `ev` itself
+ * where the caller's reference is the only one, else a copy. */
+struct event *event_accepted(struct event *ev, uint64_t seq, int64_t at);
 struct event *event_ref(struct event *ev);
 void event_unref(struct event *ev);        /* NULL is fine */
 size_t event_size(const struct event *ev); /* bytes of attributes and payload */

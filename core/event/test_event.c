@@ -78,13 +78,27 @@ static void a_copy_outlives_what_it_was_made_from(void **state)
 	event_unref(NULL);
 }
 
-static void acceptance_makes_another_event(void **state)
+static void acceptance_numbers_the_event_nobody_else_holds(void **state)
 {
 	struct event from = sample(), *ev = event_create(&from), *accepted;
 
 	(void)state;
 	accepted = event_accepted(ev, 7, 1000);
+	assert_ptr_equal(accepted, ev);
+	event_unref(ev);
+	assert_int_equal(accepted->seq, 7);
+	assert_int_equal(accepted->at, 1000);
+	event_unref(accepted);
+}
+
+static void acceptance_makes_another_of_one_that_is_shared(void **state)
+{
+	struct event from = sample(), *ev = event_create(&from), *other = event_ref(ev), *accepted;
+
+	(void)state;
+	accepted = event_accepted(ev, 7, 1000);
 	assert_int_equal(ev->seq, 0);
+	event_unref(other);
 	event_unref(ev);
 	assert_int_equal(accepted->seq, 7);
 	assert_int_equal(accepted->at, 1000);
@@ -508,7 +522,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_copy_outlives_what_it_was_made_from),
-		cmocka_unit_test(acceptance_makes_another_event),
+		cmocka_unit_test(acceptance_numbers_the_event_nobody_else_holds),
+		cmocka_unit_test(acceptance_makes_another_of_one_that_is_shared),
 		cmocka_unit_test(threads_share_an_event),
 		cmocka_unit_test(size_is_attributes_and_payload),
 		cmocka_unit_test(paths_reach_attributes_and_payload),

@@ -26,6 +26,7 @@
 #define MAX_HEAD   (32 << 10)
 #define READ_AHEAD (64 << 10) /* read ahead of what is being handled */
 #define LINGER_MS  2000
+#define PEER_SIZE  64 /* an address in digits, with its scope */
 
 enum phase {
 	READING,   /* a request arrives, or none has begun */
@@ -41,16 +42,19 @@ struct connection {
 	struct event *timer;
 	enum phase phase;
 	bool closes, was_refused; /* after the answer */
+	bool ended;               /* the sender sends no more, but may still read */
+	bool sent;                /* WRITING: the answer has left */
+	bool running;             /* run() is under way */
 	struct http_reader reader;
 	struct http_exchange *exchange; /* ANSWERING */
-	char peer[NI_MAXHOST];
+	char peer[PEER_SIZE];
 };
 
 struct http_exchange {
 	struct http_exchange *next, **at; /* in server.exchanges */
 	struct connection *connection;    /* NULL: the sender has hung up */
 	struct http_reader request;
-	char peer[NI_MAXHOST];
+	char peer[PEER_SIZE];
 };
 
 struct route {
@@ -163,16 +167,36 @@ static void compose(struct buf *out, int status, const char *const *headers, boo
 		buf_add(out, body, len);
 }
 
+static void run(struct connection *c);
+
+/* What the socket takes at once need not wait for the loop to find out that it would. */
+static size_t send_now(struct connection *c, const struct buf *out)
+{
+	ssize_t n;
+
+	if (c->server->tls || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+		return 0;
+	n = send(bufferevent_getfd(c->bev), out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return n > 0 ? (size_t)n : 0;
+}
+
 static void answer(struct connection *c, int status, const char *const *headers, const void *body,
 		   size_t len, bool is_head)
 {
 	struct buf out = {0};
+	size_t n;
 
 	compose(&out, status, headers, c->closes, body, len, is_head);
 	c->phase = WRITING;
-	set_timer(c, c->server->options.timeout_ms);
-	bufferevent_write(c->bev, out.data, out.len);
+	n = send_now(c, &out);
+	c->sent = n == out.len;
+	if (!c->sent) {
+		set_timer(c, c->server->options.timeout_ms);
+		bufferevent_write(c->bev, out.data + n, out.len - n);
+	}
 	buf_free(&out);
+	if (c->sent && !c->running)
+		run(c);
 }
 
 static void refuse(struct connection *c, int status, const char *path, const char *allow,
@@ -183,10 +207,9 @@ static void refuse(struct connection *c, int status, const char *path, const cha
 	char text[80];
 	int n = snprintf(text, sizeof text, "%d %s\n", status, reason(status));
 
-	bufferevent_disable(c->bev, EV_READ);
-	answer(c, status, headers, text, (size_t)n, is_head);
 	if (s->options.refused)
 		s->options.refused(status, path ? path : "", s->options.arg);
+	answer(c, status, headers, text, (size_t)n, is_head);
 }
 
 static void refuse_unread(struct connection *c, int status)
@@ -241,7 +264,6 @@ static void dispatch(struct connection *c)
 		refuse(c, 405, r->path, allow, is_head);
 		free(allow);
 	} else {
-		bufferevent_disable(c->bev, EV_READ);
 		event_del(c->timer);
 		c->phase = ANSWERING;
 		c->exchange = exchange_new(c);
@@ -249,37 +271,22 @@ static void dispatch(struct connection *c)
 	}
 }
 
-/* One request at a time: what follows it waits in the buffer until it is answered. */
-static void read_request(struct connection *c)
+static void read_some(struct connection *c, struct evbuffer *in)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
+	size_t len = evbuffer_get_contiguous_space(in), used;
+	const char *data = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
+	bool began = http_reader_began(&c->reader);
+	enum http_reading reading = http_reader_feed(&c->reader, data, len, &used);
 
-	while (c->phase == READING && evbuffer_get_length(in) > 0) {
-		size_t len = evbuffer_get_contiguous_space(in), used;
-		const char *data = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
-		bool began = http_reader_began(&c->reader);
-		enum http_reading reading = http_reader_feed(&c->reader, data, len, &used);
-
-		evbuffer_drain(in, used);
-		if (!began && http_reader_began(&c->reader))
-			set_timer(c, c->server->options.timeout_ms);
-		if (reading == HTTP_CONTINUE)
-			bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-		else if (reading == HTTP_REFUSED)
-			refuse_unread(c, c->reader.refusal);
-		else if (reading == HTTP_WHOLE)
-			dispatch(c);
-	}
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-	struct connection *c = arg;
-
-	if (c->phase == LINGERING)
-		evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
-	else
-		read_request(c);
+	evbuffer_drain(in, used);
+	if (!began && http_reader_began(&c->reader))
+		set_timer(c, c->server->options.timeout_ms);
+	if (reading == HTTP_CONTINUE)
+		bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	else if (reading == HTTP_REFUSED)
+		refuse_unread(c, c->reader.refusal);
+	else if (reading == HTTP_WHOLE)
+		dispatch(c);
 }
 
 /* Closing while the sender still sends would reset the connection, and the reset may
@@ -295,30 +302,67 @@ static void linger(struct connection *c)
 	bufferevent_enable(c->bev, EV_READ);
 }
 
+static void next_request(struct connection *c)
+{
+	http_reader_clear(&c->reader);
+	c->phase = READING;
+	set_timer(c, c->server->options.timeout_ms);
+}
+
+/* One request at a time: what follows it waits in the buffer until it is answered. */
+static void run(struct connection *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	bool over = false;
+
+	c->running = true;
+	while (!over) {
+		if (c->phase == WRITING && c->sent && c->was_refused)
+			linger(c);
+		else if (c->phase == WRITING && c->sent && !c->closes)
+			next_request(c);
+		else if (c->phase == READING && evbuffer_get_length(in) > 0)
+			read_some(c, in);
+		else
+			over = true;
+	}
+	c->running = false;
+	if ((c->phase == WRITING && c->sent) || (c->phase == READING && c->ended))
+		connection_free(c);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct connection *c = arg;
+
+	if (c->phase == LINGERING)
+		evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+	else
+		run(c);
+}
+
 static void on_written(struct bufferevent *bev, void *arg)
 {
 	struct connection *c = arg;
 
 	if (c->phase != WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
 		return;
-	if (c->was_refused) {
-		linger(c);
-	} else if (c->closes) {
-		connection_free(c);
-	} else {
-		http_reader_clear(&c->reader);
-		c->phase = READING;
-		set_timer(c, c->server->options.timeout_ms);
-		bufferevent_enable(bev, EV_READ);
-		read_request(c);
-	}
+	c->sent = true;
+	run(c);
 }
 
+/* Who has sent all there is to send may still wait for the answer. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
+	struct connection *c = arg;
+
 	(void)bev;
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-		connection_free(arg);
+	if (what & BEV_EVENT_ERROR || (what & BEV_EVENT_EOF && c->phase == LINGERING)) {
+		connection_free(c);
+	} else if (what & BEV_EVENT_EOF) {
+		c->ended = true;
+		run(c);
+	}
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)

@@ -35,9 +35,10 @@ static const char *first_name(const struct dedupe *d, const char *instance)
 
 /* A digest, because ids come from outside: who could make two of them collide could make
  * us take an event for a known one. */
-static void hash_id(const struct dedupe *d, const char *instance, const char *source,
-		    const char *id, uint64_t hash[2])
+static struct dedupe_mark mark_of(const struct dedupe *d, const char *instance, const char *source,
+				  const char *id)
 {
+	struct dedupe_mark mark;
 	unsigned char digest[32];
 	struct buf b = {0};
 
@@ -46,8 +47,14 @@ static void hash_id(const struct dedupe *d, const char *instance, const char *so
 	buf_add(&b, source, strlen(source) + 1);
 	buf_text_add(&b, id);
 	hash_sha256(b.data, b.len, digest);
-	memcpy(hash, digest, 16);
+	memcpy(mark.hash, digest, sizeof mark.hash);
 	buf_free(&b);
+	return mark;
+}
+
+struct dedupe_mark dedupe_mark(const struct dedupe *d, const struct event *ev)
+{
+	return mark_of(d, ev->instance, ev->source, ev->id);
 }
 
 static size_t find_slot(const struct dedupe *d, const uint64_t hash[2])
@@ -110,7 +117,9 @@ static bool load_one(const struct journal_id *row, void *arg)
 	struct id id = {.seq = row->seq, .at = row->at};
 
 	if (is_remembered(row->type)) {
-		hash_id(d, row->instance, row->source, row->id, id.hash);
+		struct dedupe_mark mark = mark_of(d, row->instance, row->source, row->id);
+
+		memcpy(id.hash, mark.hash, sizeof id.hash);
 		remember(d, &id, row->bytes);
 	}
 	return true;
@@ -164,22 +173,20 @@ void dedupe_free(struct dedupe *d)
 	free(d);
 }
 
-enum journal_status dedupe_find(struct dedupe *d, const struct event *ev, uint64_t *seq,
-				struct err *err)
+enum journal_status dedupe_find(struct dedupe *d, const struct dedupe_mark *mark, int64_t now,
+				uint64_t *seq, struct err *err)
 {
 	struct id found = {0};
-	uint64_t hash[2];
 	uint32_t at;
 	enum journal_status status = JOURNAL_OK;
 
-	if (ev->at > d->now)
-		d->now = ev->at;
-	hash_id(d, ev->instance, ev->source, ev->id, hash);
-	at = d->nslots ? d->slots[find_slot(d, hash)] : 0;
+	if (now > d->now)
+		d->now = now;
+	at = d->nslots ? d->slots[find_slot(d, mark->hash)] : 0;
 	if (at)
 		found = d->recent[at - 1];
 	else
-		status = runs_find(d->runs, d->j, hash, &found, err);
+		status = runs_find(d->runs, d->j, mark->hash, &found, err);
 	*seq = (at || status == JOURNAL_OK) && found.at >= expired(d) ? found.seq : 0;
 	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
 }
@@ -197,13 +204,14 @@ static enum journal_status flush(struct dedupe *d, struct err *err)
 	return status;
 }
 
-enum journal_status dedupe_add(struct dedupe *d, const struct event *ev, struct err *err)
+enum journal_status dedupe_add(struct dedupe *d, const struct dedupe_mark *mark,
+			       const struct event *ev, struct err *err)
 {
 	struct id id = {.seq = ev->seq, .at = ev->at};
 
 	if (!is_remembered(ev->type))
 		return JOURNAL_OK;
-	hash_id(d, ev->instance, ev->source, ev->id, id.hash);
+	memcpy(id.hash, mark->hash, sizeof id.hash);
 	remember(d, &id, event_size(ev));
 	return d->n >= d->run_ids || d->bytes >= RECENT_BYTES ? flush(d, err) : JOURNAL_OK;
 }

@@ -24,12 +24,16 @@ void dedupe_free(struct dedupe *d);
 enum journal_status dedupe_reload(struct dedupe *d, struct err *err);
 void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids);
 
-/* *seq: the earlier event's number, or 0 if there is none younger than `age`; ev->at is the
- * time of asking. */
-enum journal_status dedupe_find(struct dedupe *d, const struct event *ev, uint64_t *seq,
-				struct err *err);
+struct dedupe_mark { /* what an event is known by */
+	uint64_t hash[2];
+};
+struct dedupe_mark dedupe_mark(const struct dedupe *d, const struct event *ev);
+/* *seq: the earlier event's number, or 0 if there is none younger than `age`. */
+enum journal_status dedupe_find(struct dedupe *d, const struct dedupe_mark *mark, int64_t now,
+				uint64_t *seq, struct err *err);
 /* Remember an event just added.  May write a run. */
-enum journal_status dedupe_add(struct dedupe *d, const struct event *ev, struct err *err);
+enum journal_status dedupe_add(struct dedupe *d, const struct dedupe_mark *mark,
+			       const struct event *ev, struct err *err);
 /* Forget runs that are over age or count; also makes the ids of events about to be pruned
  * durable in a run: events with seq >= the result may not be pruned. */
 enum journal_status dedupe_trim(struct dedupe *d, int64_t now, uint64_t *floor, struct err *err);

@@ -51,6 +51,20 @@ static void ok(const struct fixture *f, enum journal_status status)
 		fail_msg("%d: %s", (int)status, f->err.text);
 }
 
+static enum journal_status find_event(struct fixture *f, const struct event *ev, uint64_t *seq)
+{
+	struct dedupe_mark mark = dedupe_mark(f->d, ev);
+
+	return dedupe_find(f->d, &mark, ev->at, seq, &f->err);
+}
+
+static enum journal_status add_event(struct fixture *f, const struct event *ev)
+{
+	struct dedupe_mark mark = dedupe_mark(f->d, ev);
+
+	return dedupe_add(f->d, &mark, ev, &f->err);
+}
+
 static void restart(struct fixture *f)
 {
 	struct journal_opened found;
@@ -114,7 +128,7 @@ static uint64_t find(struct fixture *f, uint64_t n)
 	struct event *ev = numbered(f, n, 0);
 	uint64_t seq;
 
-	ok(f, dedupe_find(f->d, ev, &seq, &f->err));
+	ok(f, find_event(f, ev, &seq));
 	event_unref(ev);
 	return seq;
 }
@@ -127,7 +141,7 @@ static void accept(struct fixture *f, uint64_t from, uint64_t to)
 		struct journal_event row = {.event = numbered(f, n, journal_last_seq(f->j) + 1)};
 
 		ok(f, journal_add(f->j, &row, &f->err));
-		ok(f, dedupe_add(f->d, row.event, &f->err));
+		ok(f, add_event(f, row.event));
 		event_unref(row.event);
 	}
 	ok(f, journal_commit(f->j, &f->err));
@@ -166,7 +180,7 @@ static void an_id_is_known_by_instance_source_and_id(void **state)
 								.data_len = 2});
 		uint64_t seq;
 
-		ok(f, dedupe_find(f->d, ev, &seq, &f->err));
+		ok(f, find_event(f, ev, &seq));
 		assert_int_equal(seq, asked[i].seq);
 		event_unref(ev);
 	}
@@ -209,7 +223,7 @@ static void a_batch_that_is_rolled_back_is_forgotten(void **state)
 	for (uint64_t n = 51; n <= 100; n++) {
 		struct event *ev = numbered(f, n, n);
 
-		ok(f, dedupe_add(f->d, ev, &f->err));
+		ok(f, add_event(f, ev));
 		event_unref(ev);
 	}
 	assert_int_equal(find(f, 100), 100);
@@ -347,8 +361,8 @@ static void firings_need_no_memory(void **state)
 							.data_len = 2});
 	uint64_t seq;
 
-	ok(f, dedupe_add(f->d, ev, &f->err));
-	ok(f, dedupe_find(f->d, ev, &seq, &f->err));
+	ok(f, add_event(f, ev));
+	ok(f, find_event(f, ev, &seq));
 	assert_int_equal(seq, 0);
 	event_unref(ev);
 }
@@ -363,7 +377,7 @@ static void two_hundred_thousand_ids_are_kept_apart(void **state)
 	for (uint64_t n = 1; n <= all; n++) {
 		struct event *ev = numbered(f, n, n);
 
-		ok(f, dedupe_add(f->d, ev, &f->err));
+		ok(f, add_event(f, ev));
 		event_unref(ev);
 	}
 	ok(f, journal_commit(f->j, &f->err));

@@ -10,6 +10,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define FEW 16 /* members that are compared one by one; more get a hash table */
 
 struct name {
@@ -98,6 +102,19 @@ static size_t plain_run(const char *p, size_t len)
 	size_t n = 0;
 	uint64_t word, found;
 
+#ifdef __SSE2__
+	/* As signed bytes, controls and all that is not ASCII are below a blank. */
+	for (; len - n >= 16; n += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + n));
+		__m128i stop = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(' ')),
+					    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+							 _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+		unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+
+		if (mask)
+			return n + (size_t)__builtin_ctz(mask);
+	}
+#endif
 	for (; len - n >= sizeof word; n += sizeof word) {
 		memcpy(&word, p + n, sizeof word);
 		found = stops(word);

@@ -92,8 +92,11 @@ bool json_string_is(const char *raw, size_t raw_len, const char *plain, size_t l
 	size_t took, n;
 	uint32_t cp;
 
+	/* An escape is longer than what it stands for. */
+	if (raw_len < len || (raw_len == len && memcmp(raw, plain, len) != 0))
+		return false;
 	if (!memchr(raw, '\\', raw_len))
-		return raw_len == len && memcmp(raw, plain, len) == 0;
+		return raw_len == len;
 	for (; raw_len > 0; raw += took, raw_len -= took, plain += n, len -= n) {
 		took = *raw == '\\' ? json_escape_read(raw, raw_len, &cp) : 0;
 		n = took ? utf8_write(cp, c) : 1;

@@ -73,7 +73,7 @@ void utf8_add(struct buf *out, uint32_t cp)
 bool utf8_valid(const char *text, size_t len)
 {
 	for (size_t n; len > 0; text += n, len -= n) {
-		n = utf8_read(text, len, NULL);
+		n = (unsigned char)*text < 0x80 ? 1 : utf8_read(text, len, NULL);
 		if (!n)
 			return false;
 	}

@@ -50,24 +50,30 @@ static void set_trace(struct instance *i, const struct pm_emit *e, const struct 
 	if (e->traceparent && event_traceparent_fit(e->traceparent))
 		given = e->traceparent;
 	if (given) {
-		snprintf(out, 64, "%s", given);
+		memcpy(out, given, strnlen(given, 63) + 1);
+		out[63] = '\0';
 		return;
 	}
 	instance_world(i)->random(instance_world(i), bytes, sizeof bytes);
 	hash_hex(bytes, sizeof bytes, hex);
-	snprintf(out, 64, "00-%.32s-%.16s-01", hex, hex + 32);
+	memcpy(out, "00-", 3);
+	memcpy(out + 3, hex, 32);
+	out[35] = '-';
+	memcpy(out + 36, hex + 32, 16);
+	memcpy(out + 52, "-01", 4);
 }
 
-static void set_id(struct instance *i, const struct pm_emit *e, struct buf *out)
+static const char *id_of(struct instance *i, const struct pm_emit *e, struct buf *out)
 {
 	if (e->id)
-		buf_text_add(out, e->id);
-	else if (e->cause)
+		return e->id;
+	if (e->cause)
 		engine_emit_id(instance_options(i)->engine, e->cause, e->type, out);
 	else
 		buf_printf(out, "%016llx%016llx",
 			   (unsigned long long)world_random64(instance_world(i)),
 			   (unsigned long long)world_random64(instance_world(i)));
+	return buf_text(out);
 }
 
 static void set_cause(struct event *ev, const struct instance *i, const struct engine_call *cause)
@@ -99,9 +105,8 @@ static struct event *complete(struct instance *i, const struct pm_emit *e, const
 	if (!set_time(e->time, o->world->wall(o->world), time, err))
 		return NULL;
 	set_trace(i, e, cause, trace);
-	set_id(i, e, &id);
 	set_cause(&ev, i, cause);
-	ev.id = buf_text(&id);
+	ev.id = id_of(i, e, &id);
 	ev.source = e->source ? e->source : engine_first_name(o->engine, i->host.instance);
 	if (event_check(&ev, err))
 		made = event_create(&ev);

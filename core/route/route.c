@@ -74,9 +74,9 @@ static void open_list(struct buf *b)
 	buf_char(b, b->len ? ',' : '[');
 }
 
-static void say(struct buf *b, const char *name, const char *value)
+static void say(struct buf *b, const char *begin, const char *value)
 {
-	buf_printf(b, ",\"%s\":", name);
+	buf_text_add(b, begin);
 	buf_json_string(b, value, strlen(value));
 }
 
@@ -104,15 +104,22 @@ static void add_duty(struct outcome *o, struct duty duty)
 	o->duties[o->nduties++] = duty;
 }
 
-static void list_names(struct buf *out, const char *name, const struct buf *list)
+static void say_list(struct buf *out, const char *begin, const struct buf *list)
+{
+	buf_text_add(out, begin);
+	buf_text_add(out, list->len ? list->data : "[");
+	buf_char(out, ']');
+}
+
+static void say_names(struct buf *out, const char *begin, const struct buf *list)
 {
 	if (list->len)
-		buf_printf(out, ",\"%s\":%s]", name, list->data);
+		say_list(out, begin, list);
 }
 
 static void say_shadow(struct routing *r, const struct buf *list)
 {
-	buf_printf(&r->out->decided, ",\"shadow\":%s]", list->len ? list->data : "[");
+	say_list(&r->out->decided, ",\"shadow\":", list);
 }
 
 static void list_name(struct buf *list, const char *name)
@@ -148,8 +155,8 @@ static void add_duties(struct routing *r, const struct plan_rule *rule, const ch
 				 .members = members,
 			 });
 	}
-	list_names(&r->out->decided, "taken", &taken);
-	list_names(&r->out->decided, "spared", &spared);
+	say_names(&r->out->decided, ",\"taken\":", &taken);
+	say_names(&r->out->decided, ",\"spared\":", &spared);
 	if (rule->config->shadow)
 		say_shadow(r, &shadow);
 	buf_free(&taken);
@@ -373,12 +380,11 @@ static void say_matched(struct routing *r, const struct plan_rule *rule, const c
 	struct buf *b = &r->out->decided;
 
 	open_list(b);
-	buf_text_add(b, "{\"rule\":");
-	buf_json_string(b, rule->config->name, strlen(rule->config->name));
+	say(b, "{\"rule\":", rule->config->name);
 	if (rule->nslots && nhits)
-		say(b, "input", rule->slots[r->plan->selectors[hits[0]].slot].name);
+		say(b, ",\"input\":", rule->slots[r->plan->selectors[hits[0]].slot].name);
 	if (*group)
-		say(b, "group", group);
+		say(b, ",\"group\":", group);
 	buf_text_add(b, ",\"matched\":true");
 }
 
@@ -465,10 +471,9 @@ static void say_near_misses(struct routing *r, const struct match *m)
 
 		if (say_failed(&failed, p->set, m->near[k], m->near_verdicts + m->near_first[k])) {
 			open_list(b);
-			buf_text_add(b, "{\"rule\":");
-			buf_json_string(b, rule->config->name, strlen(rule->config->name));
+			say(b, "{\"rule\":", rule->config->name);
 			if (rule->nslots)
-				say(b, "input", rule->slots[selector->slot].name);
+				say(b, ",\"input\":", rule->slots[selector->slot].name);
 			buf_add(b, failed.data, failed.len);
 			buf_char(b, '}');
 		}

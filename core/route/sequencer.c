@@ -176,8 +176,8 @@ static char *loop_of(struct work *w, const struct event *ev)
 	return buf_take(&text);
 }
 
-static enum journal_status store(struct work *w, struct event *ev, const struct outcome *o,
-				 bool refused, const char *buried)
+static enum journal_status store(struct work *w, struct event *ev, const struct dedupe_mark *mark,
+				 const struct outcome *o, bool refused, const char *buried)
 {
 	struct journal_event row = {
 		.event = ev,
@@ -190,14 +190,15 @@ static enum journal_status store(struct work *w, struct event *ev, const struct 
 	enum journal_status status = journal_add(w->s->j, &row, w->err);
 
 	if (status == JOURNAL_OK)
-		status = dedupe_add(w->s->dedupe, ev, w->err);
+		status = dedupe_add(w->s->dedupe, mark, ev, w->err);
 	if (status == JOURNAL_OK && buried)
 		status = bury(w, ev, buried);
 	return status;
 }
 
-static enum journal_status accept_one(struct work *w, const struct event *given,
-				      const struct firing *fired, bool refused)
+static enum journal_status accept_one(struct work *w, struct event *given,
+				      const struct dedupe_mark *mark, const struct firing *fired,
+				      bool refused)
 {
 	struct sequencer *s = w->s;
 	struct event *ev = event_accepted(given, journal_last_seq(s->j) + 1, w->at);
@@ -207,7 +208,7 @@ static enum journal_status accept_one(struct work *w, const struct event *given,
 
 	if (!buried)
 		route_event(s->plan, s->state, ev, fired, &o);
-	status = store(w, ev, &o, refused, buried);
+	status = store(w, ev, mark, &o, refused, buried);
 	if (status != JOURNAL_OK) {
 		event_unref(ev);
 		outcome_clear(&o);
@@ -234,8 +235,9 @@ static enum journal_status accept_queued(struct work *w)
 
 	while (w->next < w->n && status == JOURNAL_OK) {
 		struct arrival a = w->queue[w->next++];
+		struct dedupe_mark mark = dedupe_mark(w->s->dedupe, a.ev);
 
-		status = accept_one(w, a.ev, a.fired ? &a.by : NULL, false);
+		status = accept_one(w, a.ev, &mark, a.fired ? &a.by : NULL, false);
 		free_arrival(&a);
 	}
 	return status;
@@ -252,17 +254,15 @@ static enum journal_status fire_due(struct work *w)
 
 static enum journal_status take_event(struct work *w, struct change *c)
 {
-	struct event asked = *c->event;
-	enum journal_status status;
+	struct dedupe_mark mark = dedupe_mark(w->s->dedupe, c->event);
+	enum journal_status status = dedupe_find(w->s->dedupe, &mark, w->at, &c->seq, w->err);
 
-	asked.at = w->at;
-	status = dedupe_find(w->s->dedupe, &asked, &c->seq, w->err);
 	c->duplicate = status == JOURNAL_OK && c->seq != 0;
 	if (status != JOURNAL_OK)
 		return status;
 	if (c->duplicate)
 		return journal_seen_again(w->s->j, c->seq, w->at, w->err);
-	status = accept_one(w, c->event, NULL, c->kind == CHANGE_REFUSE);
+	status = accept_one(w, c->event, &mark, NULL, c->kind == CHANGE_REFUSE);
 	c->seq = journal_last_seq(w->s->j);
 	return status == JOURNAL_OK ? accept_queued(w) : status;
 }

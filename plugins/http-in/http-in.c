@@ -1,4 +1,5 @@
 /* http-in - be sent events: CloudEvents in all their HTTP forms, lines of them, plain JSON. */
+#include "base/buf.h"
 #include "base/mem.h"
 #include "incoming.h"
 #include "sender.h"
@@ -65,36 +66,48 @@ static bool check(struct pm_host *h)
 	return !wrong;
 }
 
-/* One request, item by item: looked at first, all of it, then emitted. */
+/* One request: all its items are read first, then emitted. */
 struct request {
 	struct pm_host *h;
 	const struct pm_message *m;
-	bool many;    /* the sender counts items */
-	bool looking; /* nothing is emitted yet */
+	bool many; /* the sender counts items */
+	struct arena arena;
+	struct incoming *items;
+	size_t n, cap;
 	unsigned item, accepted;
 	struct err err;
 	pm_result result;
 };
 
-static bool give(struct request *rq, struct incoming *in)
+static void keep(struct request *rq, const struct incoming *in)
 {
-	if (rq->looking)
-		return true;
-	incoming_trace(in, rq->m);
-	rq->result = incoming_emit(rq->h, in);
-	rq->accepted += rq->result == PM_OK;
-	return rq->result == PM_OK;
+	mem_room(rq->items, rq->n, rq->cap);
+	rq->items[rq->n++] = *in;
 }
 
 static bool take_structured(struct request *rq, const char *text, size_t len)
 {
 	struct incoming in = {0};
-	bool good;
 
 	rq->item++;
-	good = incoming_structured(&in, text, len, &rq->err) && give(rq, &in);
-	incoming_free(&in);
-	return good;
+	if (!incoming_structured(&in, &rq->arena, text, len, &rq->err))
+		return false;
+	keep(rq, &in);
+	return true;
+}
+
+static bool emit_all(struct request *rq)
+{
+	rq->item = 0;
+	for (size_t i = 0; i < rq->n; i++) {
+		rq->item++;
+		incoming_trace(&rq->items[i], rq->m);
+		rq->result = incoming_emit(rq->h, &rq->items[i]);
+		if (rq->result != PM_OK)
+			return false;
+		rq->accepted++;
+	}
+	return true;
 }
 
 static bool take_single(struct request *rq)
@@ -156,7 +169,7 @@ static bool take_lines(struct request *rq)
 		len = (size_t)(next - line);
 		if (is_blank(line, len))
 			continue;
-		if (rq->looking && !json_check(line, len, JSON_MAX_DEPTH, &fault)) {
+		if (!json_check(line, len, JSON_MAX_DEPTH, &fault)) {
 			rq->item++;
 			say_fault(rq, line, len, &fault);
 			return false;
@@ -169,17 +182,20 @@ static bool take_lines(struct request *rq)
 
 static bool take_binary(struct request *rq)
 {
-	struct incoming in = {0};
-	bool good = incoming_binary(&in, rq->m, &rq->err) && give(rq, &in);
+	struct incoming in;
 
-	incoming_free(&in);
-	return good;
+	if (!incoming_binary(&in, &rq->arena, rq->m, &rq->err))
+		return false;
+	keep(rq, &in);
+	return true;
 }
 
-static bool plain_id(struct request *rq, struct buf *id)
+/* NULL: a path was to be its id, and is not there. */
+static const char *plain_id(struct request *rq)
 {
 	struct pm_host *h = rq->h;
 	const char *path = h->str(h, "id"), *text;
+	char made[33];
 
 	if (*path)
 		text = h->find(h, rq->m->body, rq->m->body_len, path);
@@ -187,33 +203,31 @@ static bool plain_id(struct request *rq, struct buf *id)
 		text = rq->m->header(rq->m, "Idempotency-Key");
 	if (*path && (!text || !*text)) {
 		err_set(&rq->err, "it has no %s, which is to be its id", path);
-		return false;
+		return NULL;
 	}
 	if (text && *text)
-		buf_text_add(id, text);
-	else
-		buf_printf(id, "%016llx%016llx", (unsigned long long)h->random(h),
-			   (unsigned long long)h->random(h));
-	return true;
+		return arena_text(&rq->arena, text, strlen(text));
+	snprintf(made, sizeof made, "%016llx%016llx", (unsigned long long)h->random(h),
+		 (unsigned long long)h->random(h));
+	return arena_text(&rq->arena, made, strlen(made));
 }
 
 static bool take_plain(struct request *rq)
 {
-	const char *path = rq->h->str(rq->h, "subject"), *subject = NULL;
+	struct pm_host *h = rq->h;
+	const char *path = h->str(h, "subject");
 	struct incoming in = {.data = rq->m->body, .data_len = rq->m->body_len};
-	bool good = false;
 
-	if (*path)
-		subject = rq->h->find(rq->h, rq->m->body, rq->m->body_len, path);
-	if (subject)
-		buf_text_add(&in.subject, subject);
-	buf_text_add(&in.type, rq->h->str(rq->h, "type"));
-	if (json_root(in.data, in.data_len).kind != KIND_OBJECT)
+	if (json_root(in.data, in.data_len).kind != KIND_OBJECT) {
 		err_set(&rq->err, "it is not a JSON object");
-	else
-		good = plain_id(rq, &in.id) && give(rq, &in);
-	incoming_free(&in);
-	return good;
+		return false;
+	}
+	in.type = h->str(h, "type");
+	in.subject = *path ? h->find(h, rq->m->body, rq->m->body_len, path) : NULL;
+	in.id = plain_id(rq);
+	if (in.id)
+		keep(rq, &in);
+	return in.id;
 }
 
 struct form {
@@ -314,12 +328,9 @@ static bool is_good_json(struct request *rq, const struct form *f)
 static int32_t take(struct request *rq, const struct form *f)
 {
 	rq->many = f->many;
-	rq->looking = true;
 	if (!is_good_json(rq, f) || !f->take(rq))
 		return tell_refusal(rq);
-	rq->looking = false;
-	rq->item = 0;
-	if (f->take(rq))
+	if (emit_all(rq))
 		return tell_accepted(rq);
 	return rq->result == PM_RETRY ? tell(rq->h, 503, "no room just now: send it again\n")
 				      : tell_refusal(rq);
@@ -330,6 +341,7 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 	const char *refused = sender_refused(h, m);
 	struct request rq = {.h = h, .m = m};
 	const struct form *f;
+	int32_t status;
 
 	(void)arg;
 	if (refused)
@@ -340,7 +352,10 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 			    "send CloudEvents: application/cloudevents+json, "
 			    "application/cloudevents-batch+json, application/x-ndjson, or "
 			    "application/json with ce-* headers\n");
-	return take(&rq, f);
+	status = take(&rq, f);
+	arena_free(&rq.arena);
+	free(rq.items);
+	return status;
 }
 
 static bool start(struct pm_host *h)
