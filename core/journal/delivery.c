@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "journal/packed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ bool delivery_ended(enum delivery_state s)
 }
 
 /* A duty is a byte of flags, then the target, and what of rule, then and group is not 0.
- * Numbers in groups of seven bits, lowest first; the group, a hash, as eight bytes. */
+ * The group is a hash. */
 enum {
 	FLAG_OVERLAP = 3,
 	FLAG_MEMBERS = 4,
@@ -53,19 +54,6 @@ enum {
 	FLAG_GROUP = 32,
 	FLAG_ALL = 63,
 };
-
-static void put_number(struct buf *out, uint32_t n)
-{
-	for (; n >= 128; n >>= 7)
-		buf_char(out, (char)(n | 128));
-	buf_char(out, (char)n);
-}
-
-static void put_hash(struct buf *out, uint64_t hash)
-{
-	for (int i = 0; i < 8; i++, hash >>= 8)
-		buf_char(out, (char)hash);
-}
 
 void duties_encode(const struct duty *duties, size_t n, struct buf *out)
 {
@@ -76,74 +64,37 @@ void duties_encode(const struct duty *duties, size_t n, struct buf *out)
 			    (d->group ? FLAG_GROUP : 0);
 
 		buf_char(out, (char)flags);
-		put_number(out, d->target);
+		packed_add(out, d->target);
 		if (d->rule)
-			put_number(out, d->rule);
+			packed_add(out, d->rule);
 		if (d->then)
-			put_number(out, d->then);
+			packed_add(out, d->then);
 		if (d->group)
-			put_hash(out, d->group);
+			packed_add_hash(out, d->group);
 	}
 }
 
-struct reader {
-	const unsigned char *at, *end;
-	bool bad;
-};
-
-static uint32_t get_number(struct reader *r)
+static struct duty get_duty(struct packed *r)
 {
-	uint64_t n = 0;
-
-	for (int shift = 0; shift < 35 && r->at < r->end; shift += 7) {
-		unsigned char c = *r->at++;
-
-		n |= (uint64_t)(c & 127) << shift;
-		if (c < 128) {
-			if (n <= UINT32_MAX)
-				return (uint32_t)n;
-			break;
-		}
-	}
-	r->bad = true;
-	return 0;
-}
-
-static uint64_t get_hash(struct reader *r)
-{
-	uint64_t hash = 0;
-
-	if (r->end - r->at < 8) {
-		r->bad = true;
-		return 0;
-	}
-	for (int i = 7; i >= 0; i--)
-		hash = hash << 8 | r->at[i];
-	r->at += 8;
-	return hash;
-}
-
-static struct duty get_duty(struct reader *r)
-{
-	unsigned flags = *r->at++;
+	unsigned flags = (unsigned char)*r->at++;
 	struct duty d = {.overlap = (uint8_t)(flags & FLAG_OVERLAP),
 			 .members = (flags & FLAG_MEMBERS) != 0};
 
 	if (flags & ~(unsigned)FLAG_ALL)
 		r->bad = true;
-	d.target = get_number(r);
+	d.target = packed_number32(r);
 	if (flags & FLAG_RULE)
-		d.rule = get_number(r);
+		d.rule = packed_number32(r);
 	if (flags & FLAG_THEN)
-		d.then = get_number(r);
+		d.then = packed_number32(r);
 	if (flags & FLAG_GROUP)
-		d.group = get_hash(r);
+		d.group = packed_hash(r);
 	return d;
 }
 
 bool duties_decode(const void *bytes, size_t len, struct duty **duties, size_t *n)
 {
-	struct reader r = {.at = bytes, .end = len ? (const unsigned char *)bytes + len : bytes};
+	struct packed r = {.at = bytes, .end = len ? (const unsigned char *)bytes + len : bytes};
 	struct duty *list = NULL;
 	size_t used = 0, cap = 0;
 

@@ -346,10 +346,12 @@ static int open_tables(struct journal *j, bool *fresh, int64_t *version)
 	if (rc == SQLITE_OK)
 		rc = read_number(j->db, "PRAGMA user_version", version);
 	*fresh = tables == 0 && *version == 0;
-	if (rc != SQLITE_OK || *version > JOURNAL_SCHEMA)
-		return rc;
-	if (*fresh)
+	if (rc == SQLITE_OK && *fresh) {
 		rc = make_schema(j);
+		*version = JOURNAL_SCHEMA;
+	}
+	if (rc != SQLITE_OK || *version != JOURNAL_SCHEMA)
+		return rc;
 	if (rc == SQLITE_OK)
 		rc = prepare_all(j);
 	/* A statement that does not compile means tables that are not there. */
@@ -362,11 +364,18 @@ static int open_file(struct journal *j, bool *fresh, int64_t *version)
 {
 	int rc = open_tables(j, fresh, version);
 
-	return rc == SQLITE_OK && *version <= JOURNAL_SCHEMA && must_check(j) ? check_pages(j) : rc;
+	return rc == SQLITE_OK && *version == JOURNAL_SCHEMA && must_check(j) ? check_pages(j) : rc;
 }
 
 static bool explain_open(struct journal *j, int rc, int64_t version, struct err *err)
 {
+	if (rc == SQLITE_OK && version < JOURNAL_SCHEMA) {
+		err_set(err,
+			"journal %s was written by an older pointsman (layout %lld, this one knows "
+			"%d), before the first release: use that one, or another state directory",
+			j->path, (long long)version, JOURNAL_SCHEMA);
+		return false;
+	}
 	if (rc == SQLITE_OK && version > JOURNAL_SCHEMA) {
 		err_set(err,
 			"journal %s was written by a newer pointsman (layout %lld, this one knows "

@@ -10,7 +10,7 @@
 
 #include <sqlite3.h>
 
-#define JOURNAL_SCHEMA 1 /* PRAGMA user_version */
+#define JOURNAL_SCHEMA 2 /* PRAGMA user_version */
 
 enum statement {
 	SQL_BEGIN,
@@ -94,7 +94,8 @@ void journal_bind_event(sqlite3_stmt *s, const struct journal_event *row);
 /* False if the row's checksum does not fit. */
 bool journal_column_event(sqlite3_stmt *s, struct journal_event *row);
 void journal_bind_delivery(sqlite3_stmt *s, const struct delivery *d);
-void journal_column_delivery(sqlite3_stmt *s, struct delivery *d);
+/* False if the row is not what journal_bind_delivery() wrote. */
+bool journal_column_delivery(sqlite3_stmt *s, struct delivery *d);
 
 /* salvage.c: move what can be read of the damaged file into a new one, set the damaged one
  * aside.  What was lost is told by the value "lost" in the space "journal" of the new one. */

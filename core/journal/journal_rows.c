@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "journal/packed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,26 +22,22 @@ void journal_event_clear(struct journal_event *row)
 	*row = (struct journal_event){0};
 }
 
-static uint64_t add_text(uint64_t sum, const char *text)
+/* Over everything in the row. */
+static uint64_t checksum(const struct event *ev, const struct packed *duties,
+			 const struct packed *head)
 {
-	return text ? hash64(text, strlen(text) + 1, sum) : hash64("", 0, sum);
+	uint64_t sum = hash64(NULL, 0, ev->seq);
+
+	sum = hash64(NULL, 0, sum ^ (uint64_t)ev->at);
+	sum = hash64(NULL, 0, sum ^ ev->cause);
+	sum = hash64(duties->at, (size_t)(duties->end - duties->at), sum);
+	sum = hash64(head->at, (size_t)(head->end - head->at), sum);
+	return hash64(ev->data, ev->data_len, sum);
 }
 
-/* Over everything in the row that was decided when it was written. */
-static uint64_t checksum(const struct journal_event *row, const struct buf *duties)
+static struct packed bytes_of(const struct buf *b)
 {
-	const struct event *ev = row->event;
-	uint64_t numbers[] = {ev->seq,  (uint64_t)ev->at, ev->cause,   ev->origin,
-			      ev->hops, row->generation,  row->refused};
-	const char *texts[] = {ev->caused_by, ev->instance,    ev->id,   ev->source,  ev->type,
-			       ev->subject,   ev->traceparent, ev->time, row->decided};
-	uint64_t sum = hash64(duties->data, duties->len, 0);
-
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		sum = hash64(NULL, 0, sum ^ numbers[i]);
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		sum = add_text(sum, texts[i]);
-	return hash64(ev->data, ev->data_len, sum);
+	return (struct packed){b->data, b->data ? b->data + b->len : NULL, false};
 }
 
 static void bind_number(sqlite3_stmt *s, int at, uint64_t n)
@@ -48,49 +45,61 @@ static void bind_number(sqlite3_stmt *s, int at, uint64_t n)
 	sqlite3_bind_int64(s, at, (sqlite3_int64)n);
 }
 
-static void bind_text(sqlite3_stmt *s, int at, const char *text)
+static void pack_head(const struct journal_event *row, struct buf *out)
 {
-	sqlite3_bind_text(s, at, text, -1, SQLITE_STATIC);
+	const struct event *ev = row->event;
+
+	packed_add(out, row->generation);
+	packed_add(out, row->refused);
+	packed_add(out, ev->origin);
+	packed_add(out, ev->hops);
+	packed_add_text(out, ev->instance);
+	packed_add_text(out, ev->source);
+	packed_add_text(out, ev->id);
+	packed_add_text(out, ev->type);
+	packed_add_text(out, ev->subject);
+	packed_add_text(out, ev->time);
+	packed_add_text(out, ev->traceparent);
+	packed_add_text(out, ev->caused_by);
+	packed_add_text(out, row->decided);
+}
+
+/* `decided` stays in the bytes. */
+static void read_head(struct packed *p, struct journal_event *row, struct event *ev)
+{
+	row->generation = packed_number32(p);
+	row->refused = packed_number32(p) != 0;
+	ev->origin = packed_number(p);
+	ev->hops = packed_number32(p);
+	ev->instance = packed_text(p);
+	ev->source = packed_text(p);
+	ev->id = packed_text(p);
+	ev->type = packed_text(p);
+	ev->subject = packed_text(p);
+	ev->time = packed_text(p);
+	ev->traceparent = packed_text(p);
+	ev->caused_by = packed_text(p);
+	row->decided = (char *)(uintptr_t)packed_text(p);
+	p->bad = p->bad || !ev->instance || !ev->source || !ev->id || !ev->type;
 }
 
 void journal_bind_event(sqlite3_stmt *s, const struct journal_event *row)
 {
 	const struct event *ev = row->event;
-	struct buf duties = {0};
+	struct buf duties = {0}, head = {0};
+	struct packed duty_bytes, head_bytes;
 
 	duties_encode(row->duties, row->nduties, &duties);
+	pack_head(row, &head);
+	duty_bytes = bytes_of(&duties);
+	head_bytes = bytes_of(&head);
 	bind_number(s, 1, ev->seq);
 	sqlite3_bind_int64(s, 2, ev->at);
-	bind_number(s, 3, checksum(row, &duties));
-	sqlite3_bind_int64(s, 4, row->generation);
-	sqlite3_bind_int(s, 5, row->refused);
-	sqlite3_bind_blob(s, 6, duties.data, (int)duties.len, SQLITE_TRANSIENT);
-	bind_number(s, 7, ev->cause);
-	bind_number(s, 8, ev->origin);
-	sqlite3_bind_int64(s, 9, ev->hops);
-	bind_text(s, 10, ev->caused_by);
-	bind_text(s, 11, ev->instance);
-	bind_text(s, 12, ev->id);
-	bind_text(s, 13, ev->source);
-	bind_text(s, 14, ev->type);
-	bind_text(s, 15, ev->subject);
-	bind_text(s, 16, ev->traceparent);
-	bind_text(s, 17, ev->time);
-	bind_text(s, 18, row->decided);
-	sqlite3_bind_blob64(s, 19, ev->data_len ? ev->data : "", ev->data_len, SQLITE_STATIC);
-	buf_free(&duties);
-}
-
-static const char *column_text(sqlite3_stmt *s, int at)
-{
-	return (const char *)sqlite3_column_text(s, at);
-}
-
-static const char *column_needed(sqlite3_stmt *s, int at)
-{
-	const char *text = column_text(s, at);
-
-	return text ? text : "";
+	bind_number(s, 3, checksum(ev, &duty_bytes, &head_bytes));
+	bind_number(s, 4, ev->cause);
+	sqlite3_bind_blob(s, 5, duties.data, (int)duties.len, free);
+	sqlite3_bind_blob(s, 6, head.data, (int)head.len, free);
+	sqlite3_bind_blob64(s, 7, ev->data_len ? ev->data : "", ev->data_len, SQLITE_STATIC);
 }
 
 static uint64_t column_number(sqlite3_stmt *s, int at)
@@ -98,47 +107,36 @@ static uint64_t column_number(sqlite3_stmt *s, int at)
 	return (uint64_t)sqlite3_column_int64(s, at);
 }
 
-static struct event *column_event_only(sqlite3_stmt *s)
+static struct packed column_packed(sqlite3_stmt *s, int at)
 {
-	struct event ev = {
-		.seq = column_number(s, 0),
-		.at = sqlite3_column_int64(s, 1),
-		.cause = column_number(s, 6),
-		.origin = column_number(s, 7),
-		.hops = (uint32_t)sqlite3_column_int64(s, 8),
-		.caused_by = column_text(s, 9),
-		.instance = column_needed(s, 10),
-		.id = column_needed(s, 11),
-		.source = column_needed(s, 12),
-		.type = column_needed(s, 13),
-		.subject = column_text(s, 14),
-		.traceparent = column_text(s, 15),
-		.time = column_text(s, 16),
-		.data = sqlite3_column_blob(s, 18),
-		.data_len = (size_t)sqlite3_column_bytes(s, 18),
-	};
+	const char *bytes = sqlite3_column_blob(s, at);
+	int len = sqlite3_column_bytes(s, at);
 
-	if (!ev.data)
-		ev.data = "";
-	return event_create(&ev);
+	return (struct packed){bytes, bytes ? bytes + len : NULL, false};
 }
 
 bool journal_column_event(sqlite3_stmt *s, struct journal_event *row)
 {
-	struct buf duties = {0};
-	bool good;
-
-	buf_add(&duties, sqlite3_column_blob(s, 5), (size_t)sqlite3_column_bytes(s, 5));
-	*row = (struct journal_event){
-		.event = column_event_only(s),
-		.generation = (uint32_t)sqlite3_column_int64(s, 3),
-		.refused = sqlite3_column_int(s, 4) != 0,
-		.decided = mem_text(column_text(s, 17)),
+	struct event ev = {
+		.seq = column_number(s, 0),
+		.at = sqlite3_column_int64(s, 1),
+		.cause = column_number(s, 3),
+		.data = sqlite3_column_blob(s, 6),
+		.data_len = (size_t)sqlite3_column_bytes(s, 6),
 	};
-	good = duties_decode(duties.data, duties.len, &row->duties, &row->nduties) &&
-	       checksum(row, &duties) == column_number(s, 2);
-	buf_free(&duties);
-	return good;
+	struct packed duties = column_packed(s, 4), head = column_packed(s, 5), left = head;
+
+	*row = (struct journal_event){0};
+	ev.data = ev.data ? ev.data : "";
+	if (checksum(&ev, &duties, &head) != column_number(s, 2))
+		return false;
+	read_head(&left, row, &ev);
+	row->decided = mem_text(row->decided);
+	if (left.bad || !duties_decode(duties.at, (size_t)(duties.end - duties.at), &row->duties,
+				       &row->nduties))
+		return false;
+	row->event = event_create(&ev);
+	return true;
 }
 
 enum journal_status journal_add(struct journal *j, const struct journal_event *row, struct err *err)
@@ -260,17 +258,24 @@ enum journal_status journal_ids(struct journal *j, uint64_t after, journal_id_fn
 
 	bind_number(s, 1, after);
 	while (go_on && (status = journal_step(j, s, err)) == JOURNAL_OK) {
-		struct journal_id row = {
-			.seq = column_number(s, 0),
-			.at = sqlite3_column_int64(s, 1),
-			.instance = column_needed(s, 2),
-			.source = column_needed(s, 3),
-			.id = column_needed(s, 4),
-			.type = column_needed(s, 5),
-			.bytes = (size_t)sqlite3_column_int64(s, 6),
-		};
+		struct packed head = column_packed(s, 2);
+		struct journal_event row;
+		struct event ev;
 
-		go_on = fn(&row, arg);
+		read_head(&head, &row, &ev);
+		if (head.bad)
+			continue; /* whoever wants the event will find that it is lost */
+		go_on = fn(
+			&(struct journal_id){
+				.seq = column_number(s, 0),
+				.at = sqlite3_column_int64(s, 1),
+				.instance = ev.instance,
+				.source = ev.source,
+				.id = ev.id,
+				.type = ev.type,
+				.bytes = (size_t)sqlite3_column_int64(s, 3),
+			},
+			arg);
 	}
 	sqlite3_reset(s);
 	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
@@ -376,62 +381,66 @@ enum {
 
 void journal_bind_delivery(sqlite3_stmt *s, const struct delivery *d)
 {
-	int flags = (d->duty.overlap & FLAG_OVERLAP) | (d->duty.members ? FLAG_MEMBERS : 0) |
-		    (d->unknown ? FLAG_UNKNOWN : 0) | (d->told ? FLAG_TOLD : 0) |
-		    (d->own ? FLAG_OWN : 0) | (d->replay ? FLAG_REPLAY : 0);
+	unsigned flags = (d->duty.overlap & FLAG_OVERLAP) | (d->duty.members ? FLAG_MEMBERS : 0) |
+			 (d->unknown ? FLAG_UNKNOWN : 0) | (d->told ? FLAG_TOLD : 0) |
+			 (d->own ? FLAG_OWN : 0) | (d->replay ? FLAG_REPLAY : 0);
+	struct buf life = {0};
 
+	packed_add(&life, flags);
+	packed_add(&life, d->duty.rule);
+	packed_add(&life, d->duty.then);
+	packed_add_hash(&life, d->duty.group);
+	packed_add(&life, d->round);
+	packed_add(&life, d->attempt);
+	packed_add(&life, d->emitted);
+	packed_add(&life, d->deaths);
+	packed_add(&life, (uint64_t)d->due);
+	packed_add(&life, (uint64_t)d->first_at);
+	packed_add(&life, (uint64_t)d->begun_at);
+	packed_add(&life, (uint64_t)d->ended_at);
+	packed_add(&life, d->by);
+	packed_add_text(&life, d->held);
+	packed_add_text(&life, d->why);
+	packed_add_text(&life, d->trail);
 	sqlite3_bind_int64(s, 1, row_key(d->seq, d->duty.target));
 	sqlite3_bind_int64(s, 2, d->duty.target);
 	sqlite3_bind_int(s, 3, (int)d->state);
-	sqlite3_bind_int(s, 4, flags);
-	sqlite3_bind_int64(s, 5, d->duty.rule);
-	sqlite3_bind_int64(s, 6, d->duty.then);
-	bind_number(s, 7, d->duty.group);
-	sqlite3_bind_int64(s, 8, d->round);
-	sqlite3_bind_int64(s, 9, d->attempt);
-	sqlite3_bind_int64(s, 10, d->emitted);
-	sqlite3_bind_int64(s, 11, d->deaths);
-	sqlite3_bind_int64(s, 12, d->due);
-	sqlite3_bind_int64(s, 13, d->first_at);
-	sqlite3_bind_int64(s, 14, d->begun_at);
-	sqlite3_bind_int64(s, 15, d->ended_at);
-	bind_number(s, 16, d->by);
-	bind_text(s, 17, d->held);
-	bind_text(s, 18, d->why);
-	bind_text(s, 19, d->trail);
+	sqlite3_bind_blob(s, 4, life.data, (int)life.len, free);
 }
 
-void journal_column_delivery(sqlite3_stmt *s, struct delivery *d)
+bool journal_column_delivery(sqlite3_stmt *s, struct delivery *d)
 {
 	uint64_t key = column_number(s, 0);
-	int flags = sqlite3_column_int(s, 3);
+	struct packed life = column_packed(s, 3);
+	unsigned flags = packed_number32(&life);
 
 	*d = (struct delivery){
 		.seq = key >> TARGET_BITS,
 		.duty = {.target = (uint32_t)(key & ((1 << TARGET_BITS) - 1)),
-			 .rule = (uint32_t)column_number(s, 4),
-			 .then = (uint32_t)column_number(s, 5),
-			 .group = column_number(s, 6),
 			 .overlap = (uint8_t)(flags & FLAG_OVERLAP),
 			 .members = (flags & FLAG_MEMBERS) != 0},
 		.state = (enum delivery_state)(column_number(s, 2) % DELIVERY_STATES),
-		.round = (uint32_t)column_number(s, 7),
-		.attempt = (uint32_t)column_number(s, 8),
-		.emitted = (uint32_t)column_number(s, 9),
-		.deaths = (uint32_t)column_number(s, 10),
 		.unknown = (flags & FLAG_UNKNOWN) != 0,
 		.told = (flags & FLAG_TOLD) != 0,
 		.own = (flags & FLAG_OWN) != 0,
 		.replay = (flags & FLAG_REPLAY) != 0,
-		.due = sqlite3_column_int64(s, 11),
-		.first_at = sqlite3_column_int64(s, 12),
-		.begun_at = sqlite3_column_int64(s, 13),
-		.ended_at = sqlite3_column_int64(s, 14),
-		.by = column_number(s, 15),
-		.held = mem_text(column_text(s, 16)),
-		.why = mem_text(column_text(s, 17)),
-		.trail = mem_text(column_text(s, 18)),
 	};
+	d->duty.rule = packed_number32(&life);
+	d->duty.then = packed_number32(&life);
+	d->duty.group = packed_hash(&life);
+	d->round = packed_number32(&life);
+	d->attempt = packed_number32(&life);
+	d->emitted = packed_number32(&life);
+	d->deaths = packed_number32(&life);
+	d->due = (int64_t)packed_number(&life);
+	d->first_at = (int64_t)packed_number(&life);
+	d->begun_at = (int64_t)packed_number(&life);
+	d->ended_at = (int64_t)packed_number(&life);
+	d->by = packed_number(&life);
+	d->held = mem_text(packed_text(&life));
+	d->why = mem_text(packed_text(&life));
+	d->trail = mem_text(packed_text(&life));
+	return !life.bad;
 }
 
 enum journal_status journal_put_delivery(struct journal *j, const struct delivery *d,

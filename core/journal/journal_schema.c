@@ -1,49 +1,34 @@
 #include "journal/journal_file.h"
 
 /* `event.cause` and `delivery.state` have partial indexes, so that an event without a cause
- * and a delivery that ended well cost one b-tree each.  Repeats are counted apart from
- * their event, because a change would rewrite its whole row. */
+ * and a delivery that ended well cost one b-tree each.  What no statement asks about is packed
+ * into one column.  Repeats are counted apart from their event, because a change would rewrite
+ * its whole row. */
 const char journal_schema[] =
 	"CREATE TABLE event(seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL,"
-	" generation INTEGER NOT NULL, refused INTEGER NOT NULL, duties BLOB, cause INTEGER NOT "
-	"NULL,"
-	" origin INTEGER NOT NULL, hops INTEGER NOT NULL, caused_by TEXT, instance TEXT NOT NULL,"
-	" id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, subject TEXT, traceparent "
-	"TEXT,"
-	" time TEXT, decided TEXT, data BLOB NOT NULL);"
+	" cause INTEGER NOT NULL, duties BLOB, head BLOB NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX event_effect ON event(cause) WHERE cause <> 0;"
 	"CREATE TABLE seen(seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, at INTEGER NOT NULL);"
 	"CREATE TABLE delivery(key INTEGER PRIMARY KEY, target INTEGER NOT NULL,"
-	" state INTEGER NOT NULL, flags INTEGER NOT NULL, rule INTEGER NOT NULL,"
-	" next INTEGER NOT NULL, grp INTEGER NOT NULL, round INTEGER NOT NULL,"
-	" attempt INTEGER NOT NULL, emitted INTEGER NOT NULL, deaths INTEGER NOT NULL,"
-	" due INTEGER NOT NULL, first_at INTEGER NOT NULL, begun_at INTEGER NOT NULL,"
-	" ended_at INTEGER NOT NULL, by INTEGER NOT NULL, held TEXT, why TEXT, trail TEXT);"
+	" state INTEGER NOT NULL, life BLOB NOT NULL);"
 	"CREATE INDEX delivery_live ON delivery(target, key) WHERE state < 4;"
 	"CREATE INDEX delivery_dead ON delivery(key) WHERE state = 5;"
 	"CREATE TABLE value(space TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL,"
 	" PRIMARY KEY(space, key)) WITHOUT ROWID;"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 2;";
 
 _Static_assert(DELIVERY_DONE == 4 && DELIVERY_DEAD == 5, "the partial indexes say so");
-_Static_assert(JOURNAL_SCHEMA == 1, "the schema says so");
+_Static_assert(JOURNAL_SCHEMA == 2, "the schema says so");
 
-#define EVENT                                                                                      \
-	"SELECT seq, at, sum, generation, refused, duties, cause, origin, hops, caused_by,"        \
-	" instance, id, source, type, subject, traceparent, time, decided, data FROM event "
-#define DELIVERY                                                                                   \
-	"SELECT key, target, state, flags, rule, next, grp, round, attempt, emitted, deaths, due," \
-	" first_at, begun_at, ended_at, by, held, why, trail FROM delivery "
+#define EVENT    "SELECT seq, at, sum, cause, duties, head, data FROM event "
+#define DELIVERY "SELECT key, target, state, life FROM delivery "
 
 static const char *const sql[SQL_COUNT] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
-	[SQL_EVENT_ADD] =
-		"INSERT INTO event(seq, at, sum, generation, refused, duties, cause, origin,"
-		" hops, caused_by, instance, id, source, type, subject, traceparent, time,"
-		" decided, data) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
-		" ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	[SQL_EVENT_ADD] = "INSERT INTO event(seq, at, sum, cause, duties, head, data)"
+			  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_EVENT_GET] = EVENT "WHERE seq = ?1",
 	[SQL_EVENT_AFTER] = EVENT "WHERE seq > ?1 ORDER BY seq LIMIT 1",
 	[SQL_EVENT_BEFORE] = EVENT "WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
@@ -51,8 +36,8 @@ static const char *const sql[SQL_COUNT] = {
 				   " ORDER BY seq LIMIT 1",
 	[SQL_EVENT_DUTIES] =
 		"SELECT seq, at, duties FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",
-	[SQL_EVENT_IDS] = "SELECT seq, at, instance, source, id, type, length(data) FROM event"
-			  " WHERE seq > ?1 ORDER BY seq",
+	[SQL_EVENT_IDS] = "SELECT seq, at, head, length(data) FROM event WHERE seq > ?1"
+			  " ORDER BY seq",
 	[SQL_EVENT_SIZE] = "SELECT seq, at, length(data) FROM event WHERE seq > ?1"
 			   " ORDER BY seq LIMIT 1",
 	[SQL_EVENT_FIRST] = "SELECT min(seq) FROM event",
@@ -64,11 +49,8 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_SEEN_PUT] = "INSERT OR REPLACE INTO seen(seq, at, times) VALUES(?1, ?2, ?3)",
 	[SQL_SEEN_GET] = "SELECT times, at FROM seen WHERE seq = ?1",
 	[SQL_SEEN_DELETE] = "DELETE FROM seen WHERE seq = ?1",
-	[SQL_DELIVERY_PUT] =
-		"INSERT OR REPLACE INTO delivery(key, target, state, flags, rule, next,"
-		" grp, round, attempt, emitted, deaths, due, first_at, begun_at,"
-		" ended_at, by, held, why, trail) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-		" ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+	[SQL_DELIVERY_PUT] = "INSERT OR REPLACE INTO delivery(key, target, state, life)"
+			     " VALUES(?1, ?2, ?3, ?4)",
 	[SQL_DELIVERY_GET] = DELIVERY "WHERE key = ?1",
 	[SQL_DELIVERY_OF_EVENT] = DELIVERY "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
 	[SQL_DELIVERY_LIVE] = DELIVERY "WHERE target = ?1 AND key > ?2 AND state < 4"

@@ -34,7 +34,7 @@ struct rescue {
 	sqlite3 *from, *to;
 	struct buf *lost;
 	uint64_t highest; /* number seen on any row */
-	size_t bad_sums;
+	size_t bad_sums, bad_rows;
 	/* The disk has no room for two journals: only what is still needed is copied. */
 	bool tight;
 	sqlite3_stmt *open; /* has an event a delivery that is live or dead? */
@@ -114,9 +114,11 @@ static void copy_delivery(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *ins
 {
 	struct delivery d;
 
-	journal_column_delivery(row, &d);
+	if (journal_column_delivery(row, &d))
+		copy_columns(row, insert);
+	else
+		r->bad_rows++;
 	saw(r, d.seq);
-	copy_columns(row, insert);
 	delivery_clear(&d);
 }
 
@@ -130,12 +132,8 @@ static void copy_seen(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert)
 #define BOTH_WAYS(columns, table, key)                                                             \
 	"SELECT " columns " FROM " table WITHIN(key),                                              \
 		"SELECT " columns " FROM " table WITHIN(key) " DESC"
-#define EVENT_COLUMNS                                                                              \
-	"seq, at, sum, generation, refused, duties, cause, origin, hops, caused_by, instance, id," \
-	" source, type, subject, traceparent, time, decided, data"
-#define DELIVERY_COLUMNS                                                                           \
-	"key, target, state, flags, rule, next, grp, round, attempt, emitted, deaths, due,"        \
-	" first_at, begun_at, ended_at, by, held, why, trail"
+#define EVENT_COLUMNS    "seq, at, sum, cause, duties, head, data"
+#define DELIVERY_COLUMNS "key, target, state, life"
 
 static const struct table deliveries = {"deliveries of events", 16,
 					BOTH_WAYS(DELIVERY_COLUMNS, "delivery", "key"),
@@ -318,19 +316,49 @@ static void rescue_values(struct rescue *r)
 	sqlite3_finalize(insert);
 }
 
+/* Told as dead, with why; *last is its key.  False behind the last. */
+static bool end_orphan(sqlite3_stmt *find, sqlite3_stmt *put, int64_t *last)
+{
+	struct delivery d;
+	bool found;
+
+	sqlite3_bind_int64(find, 1, *last);
+	found = sqlite3_step(find) == SQLITE_ROW;
+	if (found) {
+		*last = sqlite3_column_int64(find, 0);
+		journal_column_delivery(find, &d);
+	}
+	sqlite3_reset(find);
+	if (!found)
+		return false;
+	d.state = DELIVERY_DEAD;
+	free(d.why);
+	d.why = mem_text("its event was lost with the damaged journal");
+	journal_bind_delivery(put, &d);
+	insert_row(put);
+	delivery_clear(&d);
+	return true;
+}
+
 /* A delivery needs its event. */
 static void end_orphans(struct rescue *r)
 {
-	int orphans;
+	sqlite3_stmt *find = NULL, *put = NULL;
+	int64_t last = -1;
+	size_t orphans = 0;
 
-	sqlite3_exec(r->to,
-		     "UPDATE delivery SET state = 5, why = 'its event was lost with the damaged "
-		     "journal' WHERE state < 4 AND NOT EXISTS"
-		     " (SELECT 1 FROM event WHERE seq = delivery.key >> 16)",
-		     NULL, NULL, NULL);
-	orphans = sqlite3_changes(r->to);
+	sqlite3_prepare_v2(r->to,
+			   "SELECT " DELIVERY_COLUMNS " FROM delivery WHERE key > ?1 AND state < 4"
+			   " AND NOT EXISTS (SELECT 1 FROM event WHERE seq = delivery.key >> 16)"
+			   " ORDER BY key LIMIT 1",
+			   -1, &find, NULL);
+	sqlite3_prepare_v2(r->to, journal_sql(SQL_DELIVERY_PUT), -1, &put, NULL);
+	while (end_orphan(find, put, &last))
+		orphans++;
+	sqlite3_finalize(find);
+	sqlite3_finalize(put);
 	if (orphans > 0)
-		buf_printf(r->lost, "%s%d unfinished deliveries of lost events are dead letters",
+		buf_printf(r->lost, "%s%zu unfinished deliveries of lost events are dead letters",
 			   r->lost->len ? "; " : "", orphans);
 }
 
@@ -375,6 +403,9 @@ static void rescue_all(struct rescue *r, const char *aside)
 	if (r->bad_sums)
 		buf_printf(r->lost, "%s%zu events with a wrong checksum", r->lost->len ? "; " : "",
 			   r->bad_sums);
+	if (r->bad_rows)
+		buf_printf(r->lost, "%s%zu deliveries with a broken row", r->lost->len ? "; " : "",
+			   r->bad_rows);
 	end_orphans(r);
 	if (!r->lost->len)
 		buf_text_add(r->lost, "nothing that could be found missing");

@@ -665,13 +665,16 @@ static void with_sqlite(struct fixture *f, const char *sql)
 	free(path);
 }
 
-static void a_journal_of_a_newer_version_is_refused(void **state)
+static void a_journal_of_another_version_is_refused(void **state)
 {
 	struct fixture *f = *state;
 
-	with_sqlite(f, "PRAGMA user_version = 2");
+	with_sqlite(f, "PRAGMA user_version = 3");
 	assert_null(journal_open(&f->world, f->directory, &f->found, &f->err));
 	assert_non_null(strstr(f->err.text, "newer pointsman"));
+	with_sqlite(f, "PRAGMA user_version = 1");
+	assert_null(journal_open(&f->world, f->directory, &f->found, &f->err));
+	assert_non_null(strstr(f->err.text, "older pointsman"));
 }
 
 /* docs/behaviour.md, damaged journal: events carry their own checksum. */
@@ -774,7 +777,7 @@ int main(void)
 		TEST(numbers_go_on_after_a_restart),
 		TEST(the_directory_is_private_and_held_by_one_process),
 		TEST(a_stop_without_close_is_noticed_once),
-		TEST(a_journal_of_a_newer_version_is_refused),
+		TEST(a_journal_of_another_version_is_refused),
 		TEST(an_event_that_was_changed_on_disk_counts_as_lost),
 		TEST(the_file_is_made_to_shrink_and_to_sync_in_full),
 		TEST(the_reserve_is_there_until_it_is_spent_and_then_again),

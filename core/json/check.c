@@ -14,7 +14,7 @@
 #include <emmintrin.h>
 #endif
 
-#define FEW 16 /* members that are compared one by one; more get a hash table */
+#define FEW 32 /* members that are compared one by one; more get a hash table */
 
 struct name {
 	size_t at, len;  /* between the quotes */
@@ -30,7 +30,8 @@ struct checker {
 	bool repeats;       /* a name may stand twice: none are kept */
 	struct name *names; /* of all objects now open, outermost first */
 	size_t nnames, names_cap;
-	struct buf plain; /* a name with escapes, resolved */
+	struct name first[FEW]; /* where `names` begins: most texts need no more */
+	struct buf plain;       /* a name with escapes, resolved */
 	uint64_t seed;
 };
 
@@ -188,12 +189,16 @@ static const char *plain_name(struct checker *c, const struct name *name, size_t
 static uint64_t digest_of(struct checker *c, const struct name *name)
 {
 	uint64_t first = 0, last = 0;
-	size_t len, n;
+	size_t len;
 	const char *plain = plain_name(c, name, &len);
 
-	n = len < sizeof first ? len : sizeof first;
-	memcpy(&first, plain, n);
-	memcpy(&last, plain + len - n, n);
+	if (len >= sizeof first) {
+		memcpy(&first, plain, sizeof first);
+		memcpy(&last, plain + len - sizeof last, sizeof last);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			first = first << 8 | (unsigned char)plain[i];
+	}
 	return first + last * 31 + len;
 }
 
@@ -255,6 +260,19 @@ static bool seen_before(struct checker *c, struct seen *s, const struct name *na
 	return false;
 }
 
+static void keep_name(struct checker *c, const struct name *name)
+{
+	if (c->nnames == c->names_cap) {
+		struct name *old = c->names == c->first ? NULL : c->names;
+
+		c->names_cap *= 2;
+		c->names = mem_grow(old, c->names_cap, sizeof *c->names);
+		if (!old)
+			memcpy(c->names, c->first, sizeof c->first);
+	}
+	c->names[c->nnames++] = *name;
+}
+
 static bool member_name(struct checker *c, struct seen *s)
 {
 	struct name name = {.at = c->at + 1};
@@ -269,8 +287,7 @@ static bool member_name(struct checker *c, struct seen *s)
 	name.digest = digest_of(c, &name);
 	if (seen_before(c, s, &name))
 		return fail(c, name.at - 1, "duplicate member name");
-	mem_room(c->names, c->nnames, c->names_cap);
-	c->names[c->nnames++] = name;
+	keep_name(c, &name);
 	return true;
 }
 
@@ -418,21 +435,39 @@ static bool check(struct checker *c, struct json_fault *fault)
 		ok = value(c) && (c->at == c->len || fail(c, c->at, "text after the value"));
 	if (!ok && fault)
 		locate(c, fault);
-	free(c->names);
+	if (c->names != c->first)
+		free(c->names);
 	buf_free(&c->plain);
 	return ok;
 }
 
+/* Only what is read before it is written is set: `first` is large. */
+static void begin(struct checker *c, const char *text, size_t len, unsigned max_depth, bool repeats)
+{
+	c->text = text;
+	c->len = len;
+	c->at = c->nnames = 0;
+	c->depth_left = max_depth;
+	c->what = NULL;
+	c->repeats = repeats;
+	c->names = c->first;
+	c->names_cap = FEW;
+	c->plain = (struct buf){0};
+	c->seed = seed();
+}
+
 bool json_check(const char *text, size_t len, unsigned max_depth, struct json_fault *fault)
 {
-	struct checker c = {.text = text, .len = len, .depth_left = max_depth, .seed = seed()};
+	struct checker c;
 
+	begin(&c, text, len, max_depth, false);
 	return check(&c, fault);
 }
 
 bool json_check_repeats(const char *text, size_t len, unsigned max_depth, struct json_fault *fault)
 {
-	struct checker c = {.text = text, .len = len, .depth_left = max_depth, .repeats = true};
+	struct checker c;
 
+	begin(&c, text, len, max_depth, true);
 	return check(&c, fault);
 }
