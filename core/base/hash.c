@@ -73,6 +73,36 @@ void hash_sha256(const void *data, size_t len, unsigned char out[32])
 		abort();
 }
 
+/* It is all libcrypto's. */
+static EVP_MD_CTX *context_of(struct hasher *h)
+{
+	return (EVP_MD_CTX *)(void *)h;
+}
+
+struct hasher *hasher_new(void)
+{
+	EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (!context || EVP_DigestInit_ex2(context, sha256(), NULL) != 1)
+		abort();
+	return (struct hasher *)(void *)context;
+}
+
+void hasher_free(struct hasher *h)
+{
+	EVP_MD_CTX_free(context_of(h));
+}
+
+void hasher_sha256(struct hasher *h, const void *data, size_t len, unsigned char out[32])
+{
+	EVP_MD_CTX *context = context_of(h);
+
+	if (EVP_DigestInit_ex2(context, NULL, NULL) != 1 ||
+	    EVP_DigestUpdate(context, data, len) != 1 ||
+	    EVP_DigestFinal_ex(context, out, NULL) != 1)
+		abort();
+}
+
 static void hmac(const EVP_MD *md, const void *key, size_t key_len, const void *data, size_t len,
 		 unsigned char *out)
 {

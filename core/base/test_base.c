@@ -274,7 +274,7 @@ static void every_day_is_that_of_the_c_library(void **state)
 	/* Days of all months and leap years, a prime number of seconds apart. */
 	for (int64_t at = -62135596800; at <= 253402300799; at += 7364897) {
 		time_t s = (time_t)at;
-		char text[32], expected[40];
+		char text[32], expected[80];
 		struct tm tm;
 		int64_t ms;
 

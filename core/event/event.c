@@ -71,23 +71,55 @@ static char *put_texts(struct event *ev, const size_t *lengths, char *at)
 	return at;
 }
 
-static void put_attributes(struct block *b, const struct buf *quoted, const size_t *ends, char *at)
+static bool needs_escape(unsigned char c)
 {
-	size_t from = 0;
+	return c < 0x20 || c == '"' || c == '\\';
+}
 
-	memcpy(at, buf_text(quoted), quoted->len);
-	for (size_t i = 0; i < COUNT(attributes); from = ends[i++]) {
-		if (ends[i] > from)
-			b->attributes[i] =
-				(struct json_value){KIND_STRING, at + from, ends[i] - from, 0};
+/* Of the text as a JSON string, quotes included. */
+static size_t quoted_size(const char *text)
+{
+	size_t n = 2;
+
+	for (; *text; text++)
+		n += needs_escape((unsigned char)*text) ? strlen("\\u0000") : 1;
+	return n;
+}
+
+static size_t put_quoted(char *at, const char *text, size_t len, size_t room)
+{
+	struct buf quoted = {0};
+	size_t n = len + 2;
+
+	if (room == n) {
+		at[0] = '"';
+		memcpy(at + 1, text, len);
+		at[n - 1] = '"';
+		return n;
+	}
+	buf_json_string(&quoted, text, len);
+	n = quoted.len;
+	memcpy(at, quoted.data, n);
+	buf_free(&quoted);
+	return n;
+}
+
+static void put_attributes(struct block *b, const size_t *rooms, char *at)
+{
+	for (size_t i = 0; i < COUNT(attributes); i++) {
+		const char *text = text_at(&b->ev, attributes[i].offset);
+		size_t n = text ? put_quoted(at, text, strlen(text), rooms[i]) : 0;
+
+		if (text)
+			b->attributes[i] = (struct json_value){KIND_STRING, at, n, 0};
+		at += n;
 	}
 	b->ev.attributes = b->attributes;
 }
 
 struct event *event_create(const struct event *from)
 {
-	struct buf quoted = {0};
-	size_t ends[COUNT(attributes)], lengths[COUNT(texts)];
+	size_t lengths[COUNT(texts)], rooms[COUNT(attributes)];
 	size_t size = from->data_len + 1;
 	struct block *b;
 	char *at;
@@ -95,9 +127,8 @@ struct event *event_create(const struct event *from)
 	for (size_t i = 0; i < COUNT(attributes); i++) {
 		const char *text = text_at(from, attributes[i].offset);
 
-		if (text)
-			buf_json_string(&quoted, text, strlen(text));
-		ends[i] = quoted.len;
+		rooms[i] = text ? quoted_size(text) : 0;
+		size += rooms[i];
 	}
 	for (size_t i = 0; i < COUNT(texts); i++) {
 		const char *text = text_at(from, texts[i]);
@@ -105,14 +136,13 @@ struct event *event_create(const struct event *from)
 		lengths[i] = text ? strlen(text) : 0;
 		size += text ? lengths[i] + 1 : 0;
 	}
-	b = mem_grow(NULL, 1, sizeof *b + size + quoted.len);
+	b = mem_grow(NULL, 1, sizeof *b + size);
 	*b = (struct block){.ev = *from};
 	atomic_init(&b->refs, 1);
 	at = put_texts(&b->ev, lengths, b->bytes);
 	b->ev.data = at;
 	at = put(at, from->data ? from->data : "", from->data_len);
-	put_attributes(b, &quoted, ends, at);
-	buf_free(&quoted);
+	put_attributes(b, rooms, at);
 	return &b->ev;
 }
 

@@ -14,6 +14,8 @@
 struct dedupe {
 	struct journal *j;
 	const struct names *names;
+	struct hasher *hasher;
+	struct buf text; /* of the last id hashed */
 	int64_t age_ms, max_ids;
 	size_t run_ids;
 	struct runs *runs;
@@ -35,24 +37,23 @@ static const char *first_name(const struct dedupe *d, const char *instance)
 
 /* A digest, because ids come from outside: who could make two of them collide could make
  * us take an event for a known one. */
-static struct dedupe_mark mark_of(const struct dedupe *d, const char *instance, const char *source,
+static struct dedupe_mark mark_of(struct dedupe *d, const char *instance, const char *source,
 				  const char *id)
 {
 	struct dedupe_mark mark;
 	unsigned char digest[32];
-	struct buf b = {0};
 
 	instance = first_name(d, instance);
-	buf_add(&b, instance, strlen(instance) + 1);
-	buf_add(&b, source, strlen(source) + 1);
-	buf_text_add(&b, id);
-	hash_sha256(b.data, b.len, digest);
+	buf_cut(&d->text, 0);
+	buf_add(&d->text, instance, strlen(instance) + 1);
+	buf_add(&d->text, source, strlen(source) + 1);
+	buf_text_add(&d->text, id);
+	hasher_sha256(d->hasher, d->text.data, d->text.len, digest);
 	memcpy(mark.hash, digest, sizeof mark.hash);
-	buf_free(&b);
 	return mark;
 }
 
-struct dedupe_mark dedupe_mark(const struct dedupe *d, const struct event *ev)
+struct dedupe_mark dedupe_mark(struct dedupe *d, const struct event *ev)
 {
 	return mark_of(d, ev->instance, ev->source, ev->id);
 }
@@ -149,6 +150,7 @@ struct dedupe *dedupe_load(struct journal *j, const struct names *names, int64_t
 	d->j = j;
 	d->names = names;
 	d->runs = runs_new();
+	d->hasher = hasher_new();
 	dedupe_configure(d, age_ms, max_ids);
 	if (dedupe_reload(d, err) == JOURNAL_OK)
 		return d;
@@ -170,6 +172,8 @@ void dedupe_free(struct dedupe *d)
 		return;
 	forget_recent(d);
 	runs_free(d->runs);
+	hasher_free(d->hasher);
+	buf_free(&d->text);
 	free(d);
 }
 

@@ -27,7 +27,7 @@ void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids);
 struct dedupe_mark { /* what an event is known by */
 	uint64_t hash[2];
 };
-struct dedupe_mark dedupe_mark(const struct dedupe *d, const struct event *ev);
+struct dedupe_mark dedupe_mark(struct dedupe *d, const struct event *ev);
 /* *seq: the earlier event's number, or 0 if there is none younger than `age`. */
 enum journal_status dedupe_find(struct dedupe *d, const struct dedupe_mark *mark, int64_t now,
 				uint64_t *seq, struct err *err);
