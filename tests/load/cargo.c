@@ -44,5 +44,5 @@ void cargo_add(const struct cargo *c, uint64_t n, int64_t sent_us, struct buf *o
 
 void cargo_add_id(const struct cargo *c, uint64_t n, struct buf *out)
 {
-	buf_printf(out, "%s-%llu\n", c->prefix, (unsigned long long)n);
+	buf_printf(out, "%s-%llu", c->prefix, (unsigned long long)n);
 }

@@ -25,7 +25,7 @@ struct cargo {
 void cargo_init(struct cargo *c, const char *prefix, unsigned routes, size_t size);
 void cargo_free(struct cargo *c);
 void cargo_add(const struct cargo *c, uint64_t n, int64_t sent_us, struct buf *out);
-/* "PREFIX-17\n" */
+/* "PREFIX-17" */
 void cargo_add_id(const struct cargo *c, uint64_t n, struct buf *out);
 
 #endif

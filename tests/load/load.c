@@ -1,14 +1,15 @@
 /*
  * load - send events over HTTP, and say which of them were accepted.
  *
- *	load [OPTION..] HOST:PORT/PATH
+ *	load [OPTION..] HOST:PORT[/PATH]
  *
  *	--connections N     kept open, one request at a time on each (16)
  *	--rate N            events a second, at even intervals; 0: as fast as it goes (0)
  *	--count N           so many events; 20k and 1M are understood (1000, without --seconds)
  *	--seconds S         for so long; with --count, what comes first
  *	--events N          in each request (1)
- *	--form F            structured, lines or batch (structured; with --events, lines)
+ *	--form F            structured, lines or batch (structured; with --events, lines); and
+ *	                    for other systems relp or tcp: lines, accepted once they are written
  *	--size BYTES        of an event (1000)
  *	--prefix TEXT       ids are TEXT-0, TEXT-1, .. (load)
  *	--start N           the number of the first event (0)
@@ -102,7 +103,7 @@ static int64_t now_us(void)
 
 static void usage(const char *why)
 {
-	fprintf(stderr, "load: %s\nload [OPTION..] HOST:PORT/PATH; load.c says more\n", why);
+	fprintf(stderr, "load: %s\nload [OPTION..] HOST:PORT[/PATH]; load.c says more\n", why);
 	exit(64);
 }
 
@@ -123,10 +124,12 @@ static void take_target(struct load *l, char *text)
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	char *colon = strchr(text, ':'), *slash = strchr(text, '/');
 
-	if (!colon || !slash || colon > slash)
-		usage("where to? HOST:PORT/PATH");
-	*colon = *slash = '\0';
-	l->to = (struct target){text, colon + 1, slash + 1};
+	if (!colon || (slash && colon > slash))
+		usage("where to? HOST:PORT[/PATH]");
+	*colon = '\0';
+	if (slash)
+		*slash = '\0';
+	l->to = (struct target){text, colon + 1, slash ? slash + 1 : ""};
 	if (getaddrinfo(l->to.host, l->to.port, &hints, &l->address) != 0)
 		usage("no such host");
 }
@@ -170,13 +173,13 @@ static void take_options(struct load *l, int argc, char **argv)
 		}
 	}
 	if (optind != argc - 1)
-		usage("where to? HOST:PORT/PATH");
+		usage("where to? HOST:PORT[/PATH]");
 	if (l->connections < 1 || l->events < 1 || routes < 1)
 		usage("at least 1 of connections, events and routes");
 	take_target(l, argv[optind]);
 	l->wire = wire_named(form ? form : l->events > 1 ? "lines" : "structured");
 	if (!l->wire || (l->wire == &wire_structured && l->events > 1))
-		usage("--form is structured (of one event), lines or batch");
+		usage("--form is structured (of one event), lines, batch, relp or tcp");
 	if (!l->count)
 		l->count = l->seconds > 0 ? UINT64_MAX : 1000;
 	cargo_init(&l->cargo, prefix, (unsigned)routes, (size_t)size);
@@ -229,7 +232,7 @@ static void dispatch(struct load *l, int64_t now)
 			return;
 		buf_cut(&s->out, 0);
 		l->wire->compose(&l->to, &l->cargo, &s->request, &s->out);
-		sender_send(s, l->epoll);
+		sender_send(s, l->wire, l->epoll);
 		l->busy++;
 	}
 }
@@ -263,8 +266,10 @@ static void take_answer(struct load *l, const struct request *rq, int status, in
 	}
 	l->acknowledged += rq->count;
 	latency_add(&l->latency, now - rq->due_us);
-	for (unsigned i = 0; l->ids >= 0 && i < rq->count; i++)
+	for (unsigned i = 0; l->ids >= 0 && i < rq->count; i++) {
 		cargo_add_id(&l->cargo, rq->first + i, &l->accepted);
+		buf_char(&l->accepted, '\n');
+	}
 }
 
 static void take_loss(struct load *l, struct sender *s, int64_t now)

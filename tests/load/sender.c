@@ -50,28 +50,40 @@ static bool write_some(struct sender *s)
 	return true;
 }
 
-void sender_send(struct sender *s, int epoll)
+void sender_send(struct sender *s, const struct wire *w, int epoll)
 {
 	s->state = SENDER_BUSY;
 	s->written = 0;
 	/* A connection that broke is told by epoll, as that it can be read. */
-	if (write_some(s) && s->written < s->out.len)
+	if (write_some(s) && (s->written < s->out.len || !w->answer))
 		watch(s, epoll, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
 }
 
-static enum sender_news connected(struct sender *s, int epoll)
+static enum sender_news lost(struct sender *s)
+{
+	go_down(s);
+	return NEWS_LOST;
+}
+
+static enum sender_news connected(struct sender *s, const struct wire *w, int epoll)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
 
 	getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error) {
-		go_down(s);
-		return NEWS_LOST;
-	}
-	s->state = SENDER_IDLE;
+	if (error)
+		return lost(s);
 	watch(s, epoll, EPOLL_CTL_MOD, EPOLLIN);
-	return NEWS_READY;
+	if (!w->hello) {
+		s->state = SENDER_IDLE;
+		return NEWS_READY;
+	}
+	buf_cut(&s->out, 0);
+	buf_text_add(&s->out, w->hello);
+	sender_send(s, w, epoll);
+	s->state = SENDER_GREETING;
+	s->request.count = 0;
+	return NEWS_NONE;
 }
 
 static bool read_some(struct sender *s)
@@ -84,45 +96,52 @@ static bool read_some(struct sender *s)
 	return n > 0 || (n < 0 && errno == EAGAIN);
 }
 
-static enum sender_news lost(struct sender *s)
+static enum sender_news answered(struct sender *s, bool keep)
 {
-	go_down(s);
-	return NEWS_LOST;
-}
+	enum sender_news news = s->state == SENDER_GREETING ? NEWS_READY : NEWS_ANSWER;
 
-enum sender_news sender_handle(struct sender *s, uint32_t events, const struct wire *w, int epoll,
-			       int *status)
-{
-	size_t used = 0;
-	bool keep = true;
-
-	if (s->state == SENDER_CONNECTING)
-		return connected(s, epoll);
-	if (events & EPOLLOUT) {
-		if (!write_some(s))
-			return lost(s);
-		if (s->written == s->out.len)
-			watch(s, epoll, EPOLL_CTL_MOD, EPOLLIN);
-	}
-	if (!(events & ~(uint32_t)EPOLLOUT))
-		return NEWS_NONE;
-	if (!read_some(s))
-		return lost(s);
-	*status = s->in.len ? w->answer(s->in.data, s->in.len, &used, &keep) : 0;
-	if (*status < 0 || (*status > 0 && s->state != SENDER_BUSY))
-		return lost(s);
-	/* 100 is an answer to come. */
-	if (*status < 200) {
-		if (*status > 0)
-			buf_cut(&s->in, 0);
-		return NEWS_NONE;
-	}
 	s->state = SENDER_IDLE;
 	buf_cut(&s->in, 0);
 	/* What was answered before it was read to its end goes on as rubbish. */
 	if (!keep || s->written < s->out.len)
 		go_down(s);
-	return NEWS_ANSWER;
+	return news;
+}
+
+static enum sender_news take_answer(struct sender *s, const struct wire *w, int *status)
+{
+	bool keep = true;
+
+	if (!read_some(s))
+		return lost(s);
+	if (!s->in.len)
+		return NEWS_NONE;
+	*status = w->answer ? w->answer(&s->request, s->in.data, s->in.len, &keep) : -1;
+	if (*status < 0 || (*status > 0 && s->state == SENDER_IDLE))
+		return lost(s);
+	if (*status >= 200)
+		return answered(s, keep);
+	if (*status > 0)
+		buf_cut(&s->in, 0); /* 100: the answer is to come */
+	return NEWS_NONE;
+}
+
+enum sender_news sender_handle(struct sender *s, uint32_t events, const struct wire *w, int epoll,
+			       int *status)
+{
+	if (s->state == SENDER_CONNECTING)
+		return connected(s, w, epoll);
+	if (events & EPOLLOUT) {
+		if (!write_some(s))
+			return lost(s);
+		if (s->written == s->out.len) {
+			watch(s, epoll, EPOLL_CTL_MOD, EPOLLIN);
+			*status = 200;
+			if (!w->answer)
+				return answered(s, true);
+		}
+	}
+	return events & ~(uint32_t)EPOLLOUT ? take_answer(s, w, status) : NEWS_NONE;
 }
 
 void sender_close(struct sender *s)

@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum sender_state { SENDER_DOWN, SENDER_CONNECTING, SENDER_IDLE, SENDER_BUSY };
+enum sender_state { SENDER_DOWN, SENDER_CONNECTING, SENDER_GREETING, SENDER_IDLE, SENDER_BUSY };
 
 enum sender_news {
 	NEWS_NONE,
-	NEWS_READY,  /* connected */
+	NEWS_READY,  /* it is idle for the first time */
 	NEWS_ANSWER, /* of `request`, with *status; it is idle, or down if the server closes */
 	NEWS_LOST,   /* it is down; if it was_busy, `request` has no answer */
 };
@@ -35,7 +35,7 @@ struct sender {
 
 bool sender_connect(struct sender *s, const struct addrinfo *to, int epoll);
 /* `out` is filled, `state` is SENDER_IDLE.  What goes wrong here is told by sender_handle(). */
-void sender_send(struct sender *s, int epoll);
+void sender_send(struct sender *s, const struct wire *w, int epoll);
 enum sender_news sender_handle(struct sender *s, uint32_t events, const struct wire *w, int epoll,
 			       int *status);
 void sender_close(struct sender *s); /* and frees */

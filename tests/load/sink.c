@@ -13,7 +13,8 @@
  *
  *	requests, events   answered with 2xx
  *	refused            requests answered otherwise
- *	seconds, rate      from the first of these events to the last; events a second
+ *	first_us, last_us  when the first and the last of these events came, since 1970
+ *	seconds, rate      from one to the other; events a second
  *	p50_ms ..          from data.sent of an event (microseconds since 1970) to its arrival
  *	cpu_seconds        its own, since the start
  *
@@ -94,11 +95,12 @@ static void print_stats(const struct sink *s, struct buf *out)
 	double seconds = (double)(s->last_us - s->first_us) / 1e6;
 
 	buf_printf(out,
-		   "{\"requests\":%llu,\"events\":%llu,\"refused\":%llu,\"seconds\":%.3f,"
+		   "{\"requests\":%llu,\"events\":%llu,\"refused\":%llu,\"first_us\":%lld,"
+		   "\"last_us\":%lld,\"seconds\":%.3f,"
 		   "\"rate\":%.1f,",
 		   (unsigned long long)s->requests, (unsigned long long)s->events,
-		   (unsigned long long)s->refused, seconds,
-		   seconds > 0 ? (double)s->events / seconds : 0);
+		   (unsigned long long)s->refused, (long long)s->first_us, (long long)s->last_us,
+		   seconds, seconds > 0 ? (double)s->events / seconds : 0);
 	latency_print(&s->latency, out);
 	buf_printf(out, ",\"cpu_seconds\":%.3f}\n", cpu_seconds());
 }
@@ -252,7 +254,7 @@ static bool answer(struct sink *s, struct peer *p)
 {
 	if (p->status == 0)
 		return false;
-	add_answer(&p->out, p->status, "text/plain", "", 0);
+	add_answer(&p->out, p->status, "application/json", "{}", 2);
 	return write_out(s, p);
 }
 

@@ -51,27 +51,81 @@ static void compose_batch(const struct target *to, const struct cargo *c, const 
 	add_request(to, "application/cloudevents-batch+json", &scratch, out);
 }
 
-static int http_answer(const char *data, size_t len, size_t *used, bool *keep)
+static int http_answer(const struct request *rq, const char *data, size_t len, bool *keep)
 {
 	struct message m;
 	enum message_state state = message_read(data, len, &m);
 
+	(void)rq;
 	if (state == MESSAGE_PART)
 		return 0;
 	if (state == MESSAGE_BAD || m.head_len < 13 || strncmp(data, "HTTP/1.", 7) != 0)
 		return -1;
-	*used = m.head_len + m.body_len;
 	*keep = !message_header_is(&m, "Connection", "close");
 	return atoi(data + 9);
 }
 
-const struct wire wire_structured = {"structured", compose_structured, http_answer};
-const struct wire wire_lines = {"lines", compose_lines, http_answer};
-const struct wire wire_batch = {"batch", compose_batch, http_answer};
+static void compose_tcp(const struct target *to, const struct cargo *c, const struct request *rq,
+			struct buf *out)
+{
+	(void)to;
+	for (unsigned i = 0; i < rq->count; i++) {
+		cargo_add(c, rq->first + i, rq->due_us, out);
+		buf_char(out, '\n');
+	}
+}
+
+/* A server repeats the number of a frame and minds nothing else about it. */
+static void compose_relp(const struct target *to, const struct cargo *c, const struct request *rq,
+			 struct buf *out)
+{
+	(void)to;
+	for (unsigned i = 0; i < rq->count; i++) {
+		buf_text_add(&scratch, "<13>1 - - load - - - ");
+		cargo_add(c, rq->first + i, rq->due_us, &scratch);
+		buf_printf(out, "%u syslog %zu ", i + 2, scratch.len);
+		buf_add(out, scratch.data, scratch.len);
+		buf_char(out, '\n');
+		buf_cut(&scratch, 0);
+	}
+}
+
+/* `2 rsp 6 200 OK`, one for each frame. */
+static int relp_answer(const struct request *rq, const char *data, size_t len, bool *keep)
+{
+	const char *at = data, *end = data + len;
+	int worst = 200;
+
+	(void)keep;
+	for (unsigned left = rq->count ? rq->count : 1; left > 0; left--) {
+		unsigned long size;
+		char *text;
+		const char *word = memmem(at, (size_t)(end - at), " rsp ", 5);
+
+		if (!word)
+			return 0;
+		size = strtoul(word + 5, &text, 10);
+		if (text + 1 + size + 1 > end)
+			return 0;
+		if (atoi(text) != 200)
+			worst = 500;
+		at = text + 1 + size + 1;
+	}
+	return worst;
+}
+
+#define RELP_OFFER "relp_version=0\nrelp_software=load\ncommands=syslog"
+
+const struct wire wire_structured = {"structured", compose_structured, http_answer, NULL};
+const struct wire wire_lines = {"lines", compose_lines, http_answer, NULL};
+const struct wire wire_batch = {"batch", compose_batch, http_answer, NULL};
+const struct wire wire_relp = {"relp", compose_relp, relp_answer, "1 open 49 " RELP_OFFER "\n"};
+const struct wire wire_tcp = {"tcp", compose_tcp, NULL, NULL};
 
 const struct wire *wire_named(const char *name)
 {
-	static const struct wire *all[] = {&wire_structured, &wire_lines, &wire_batch};
+	static const struct wire *all[] = {&wire_structured, &wire_lines, &wire_batch, &wire_relp,
+					   &wire_tcp};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (strcmp(all[i]->name, name) == 0)
