@@ -112,10 +112,26 @@ def first_line(*command):
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
-def machine():
+class Table:
+    """Rows of text; what of their bars is missed goes on the list `missed`."""
+
+    def __init__(self, title, columns, missed):
+        self.missed = missed
+        print(f"\n### {title}\n\n| {' | '.join(columns)} | bar | met |\n|---|"
+              + "--:|" * (len(columns) - 1) + "---|---|", flush=True)
+
+    def row(self, name, cells, result=None, bars=()):
+        verdicts = [bar.verdict(result) for bar in bars]
+        self.missed += [f"{name}: {bar.text}: {said}" for bar, said in zip(bars, verdicts)
+                        if said != "yes"]
+        print(f"| {' | '.join([name, *cells])} | {'; '.join(bar.text for bar in bars)} "
+              f"| {'; '.join(verdicts)} |", flush=True)
+
+
+def machine(used="one used"):
     text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = re.search(r"model name\s*: (.*)", text)
     return (f"{model.group(1) if model else platform.machine()}, "
-            f"{text.count('processor')} processors, one used; Linux {platform.release()}; "
+            f"{text.count('processor')} processors, {used}; Linux {platform.release()}; "
             f"{first_line('cc', '--version')}; "
             f"{first_line('git', 'describe', '--always', '--dirty')}")

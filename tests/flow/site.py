@@ -6,6 +6,25 @@ QUICK = {"RELEASE_WAIT": "300ms", "REFRESH_WAIT": "200ms", "S3_POLL": "1s",
          "STREAM_POLL": "250ms", "BUILD_POLL": "200ms", "GITHUB_SWEEP": "1m",
          "RETRY": "1h, 100ms..400ms"}
 
+# The kinds of plugin conf.d/ does without.
+REST = """
+[source in]
+plugin = http-in
+
+[sink archive]
+plugin = file
+path = /dev/null
+fsync = no
+
+[sink copy]
+plugin = http
+url = ${env:CLOUD}/sink/copy
+
+[rule keep]
+on = order.*
+do = archive, copy
+"""
+
 
 def furnish(cloud, build_seconds=0.3):
     """Table, buckets, project, distribution, repository and token."""

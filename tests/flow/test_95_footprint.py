@@ -8,34 +8,16 @@ import unittest
 
 from flow.flow import Flow
 from flow.router import ROOT, SLOW
-from flow.site import QUICK, furnish
+from flow.site import QUICK, REST, furnish
 
 # Its own; pages of libraries, which others share, come on top and are only said.
 MEGABYTES = 4
-# The kinds of plugin conf.d/ does without.
-FURTHER = """
-[source in]
-plugin = http-in
-
-[sink archive]
-plugin = file
-path = /dev/null
-fsync = no
-
-[sink copy]
-plugin = http
-url = ${env:CLOUD}/sink/copy
-
-[rule keep]
-on = order.*
-do = archive, copy
-"""
 
 
 class Footprint(unittest.TestCase):
     def flow(self):
         flow = Flow(self, paths=[ROOT / "conf.d"], environment=QUICK, start=False,
-                    files={"further.ini": FURTHER})
+                    files={"further.ini": REST})
         flow.paths = [*flow.paths, flow.directory / "further.ini"]
         furnish(flow.cloud)
         return flow

@@ -230,6 +230,8 @@ static void dispatch(struct load *l, int64_t now)
 			continue;
 		if (!next_request(l, now, &s->request))
 			return;
+		s->request.earlier = s->sent;
+		s->sent += s->request.count;
 		buf_cut(&s->out, 0);
 		l->wire->compose(&l->to, &l->cargo, &s->request, &s->out);
 		sender_send(s, l->wire, l->epoll);

@@ -36,6 +36,7 @@ bool sender_connect(struct sender *s, const struct addrinfo *to, int epoll)
 		return false;
 	}
 	s->state = SENDER_CONNECTING;
+	s->sent = 0;
 	watch(s, epoll, EPOLL_CTL_ADD, EPOLLOUT);
 	return true;
 }

@@ -30,6 +30,7 @@ struct sender {
 	size_t written;
 	struct buf in;
 	struct request request;
+	unsigned sent; /* events, over this connection */
 	int64_t began_us;
 };
 

@@ -75,7 +75,7 @@ static void compose_tcp(const struct target *to, const struct cargo *c, const st
 	}
 }
 
-/* A server repeats the number of a frame and minds nothing else about it. */
+/* Frames are numbered, of each connection for itself; 1 is the hello. */
 static void compose_relp(const struct target *to, const struct cargo *c, const struct request *rq,
 			 struct buf *out)
 {
@@ -83,7 +83,7 @@ static void compose_relp(const struct target *to, const struct cargo *c, const s
 	for (unsigned i = 0; i < rq->count; i++) {
 		buf_text_add(&scratch, "<13>1 - - load - - - ");
 		cargo_add(c, rq->first + i, rq->due_us, &scratch);
-		buf_printf(out, "%u syslog %zu ", i + 2, scratch.len);
+		buf_printf(out, "%u syslog %zu ", rq->earlier + i + 2, scratch.len);
 		buf_add(out, scratch.data, scratch.len);
 		buf_char(out, '\n');
 		buf_cut(&scratch, 0);

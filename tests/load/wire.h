@@ -14,7 +14,8 @@
 struct request {
 	uint64_t first;
 	unsigned count;
-	int64_t due_us; /* when it is, or was, to be sent: CLOCK_REALTIME */
+	int64_t due_us;   /* when it is, or was, to be sent: CLOCK_REALTIME */
+	unsigned earlier; /* events that went before it over its connection */
 };
 
 struct target {
