@@ -18,7 +18,7 @@ def fetch(system, folder):
     debs = root / "packages"
     debs.mkdir(parents=True, exist_ok=True)
     try:
-        plan = subprocess.run(["apt-get", "--simulate", "--no-install-recommends", "install",
+        plan = subprocess.run(["apt-get", "--simulate", "--reinstall", "--no-install-recommends", "install",
                                *PACKAGES[system]], capture_output=True, text=True, check=True)
         names = [line.split()[1] for line in plan.stdout.splitlines() if line.startswith("Inst ")]
         subprocess.run(["apt-get", "download", "-q", *names], cwd=debs, capture_output=True,
@@ -28,7 +28,7 @@ def fetch(system, folder):
     except OSError as error:
         return f"{error.filename} is not there"
     except subprocess.CalledProcessError as error:
-        return (error.stderr or error.stdout or "").strip().splitlines()[-1:] or [str(error)]
+        return (error.stderr or str(error)).strip().splitlines()[-1]
     (root / "whole").touch()
     return None
 
@@ -108,8 +108,8 @@ class SyslogNg(Packaged):
                     f'persist-name("{name}") retries(1000000) {self.batching} '
                     'disk-buffer(reliable(yes) disk-buf-size(20000000000) '
                     f'mem-buf-size(100000000) dir("{self.folder}"))); }};')
-        branches = " else".join(f'if {{ filter {{ "${{.j.data.route}}" eq "{name}" }}; '
-                                f'destination({name}); }}' for name in sinks)
+        branches = " el".join(f'if {{ filter {{ "${{.j.data.route}}" eq "{name}" }}; '
+                              f'destination({name}); }}' for name in sinks)
         destinations = "\n".join(destination(*sink) for sink in sinks.items())
         (self.folder / "syslog-ng.conf").write_text(f"""
 @version: 3.38

@@ -1,6 +1,7 @@
 """tests/bench/run: the tables of docs/performance.md about the daemon."""
 
 import argparse
+import os
 import pathlib
 import re
 import time
@@ -41,6 +42,7 @@ class Bench:
         self.seconds = options.seconds or (2 if self.quick else 10)
         self.data = options.data
         self.missed = []
+        self.notes = []  # for below the table
 
     def table(self, title, *columns):
         return Table(title, columns, self.missed)
@@ -75,14 +77,14 @@ class Bench:
         self.job_row(table, self.pointsman(), ONE_EACH)
         self.job_row(table, self.pointsman(PointsmanBatches), MANY)
         if not knows_batches():
-            print(f"\nThe sink `http` has no key `{BATCHED_OUT[0]}` in this build: each event "
-                  "left in a request of its own.")
+            self.notes.append(f"The sink `http` has no key `{BATCHED_OUT[0]}` in this build: "
+                              "each event left in a request of its own.")
         if self.options.alone or self.quick:
             return
         for kind in others.ALL:
             why = others.fetch(kind.package, self.data.parent / "others")
             if why:
-                print(f"\n{kind.name} was left out: its packages cannot be fetched: {why}")
+                self.notes.append(f"{kind.name} was left out, its packages cannot be had: {why}")
                 continue
             self.job_row(table, lambda folder, kind=kind: kind(
                 folder, self.data.parent / "others"))
@@ -248,11 +250,15 @@ def options():
 def main():
     chosen = options()
     bench = Bench(chosen)
-    print(machine("shared by load, daemon and sinks"))
+    print(machine("shared by load, daemon and sinks")
+          + f"; load average {os.getloadavg()[0]:.1f} before")
     for name in chosen.only.split(","):
         if name not in SECTIONS:
             raise SystemExit(f"no section {name}; there are {', '.join(SECTIONS)}")
+        bench.notes.clear()
         getattr(bench, name)()
+        for note in bench.notes:
+            print(f"\n{note}")
     print("\nAll bars are met." if not bench.missed
           else "\nMissed:\n" + "\n".join(f"* {line}" for line in bench.missed))
 
