@@ -196,7 +196,7 @@ class Bench:
         table = self.table("Number of rules", "rules", "accepted/s", "CPU-s per 1M", "MB idle",
                            "start ms")
         one = None
-        for count in (1, 1000) if self.quick else (1, 10, 100, 1000, 10_000, 100_000):
+        for count in (1, 1000) if self.quick else (1, 10, 100, 1000, 10_000):
             make = self.pointsman(PointsmanBatches, rules=many_rules(count))
             result = medians([self.flooded(make) for _ in range(self.runs)])
             one = one or result
