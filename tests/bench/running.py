@@ -77,7 +77,7 @@ class Bench:
         self.job_row(table, self.pointsman(), ONE_EACH)
         self.job_row(table, self.pointsman(PointsmanBatches), MANY)
         if not knows_batches():
-            self.notes.append(f"The sink `http` has no key `{BATCHED_OUT[0]}` in this build: "
+            self.notes.append(f"The sink `http` does not know `{BATCHED_OUT}` in this build: "
                               "each event left in a request of its own.")
         if self.options.alone or self.quick:
             return

@@ -37,6 +37,18 @@ static bool is_name(const char *name, size_t len, const char *wanted)
 	return len == strlen(wanted) && memcmp(name, wanted, len) == 0;
 }
 
+static void take_text(struct item *item, const char *name, size_t len, const char *text,
+		      size_t text_len)
+{
+	if (is_name(name, len, "id")) {
+		item->id = text;
+		item->id_len = text_len;
+	} else if (is_name(name, len, "idempotencykey")) {
+		item->key = text;
+		item->key_len = text_len;
+	}
+}
+
 /* The string that begins at s->at, and if it is a name we know, its value. */
 static void take_string(struct scan *s)
 {
@@ -48,10 +60,9 @@ static void take_string(struct scan *s)
 	if (value + 1 >= s->end || *value != ':')
 		return;
 	value = behind_blanks(value + 1, s->end);
-	if (s->depth == 1 && value < s->end && *value == '"' && is_name(name, len, "id")) {
-		s->item.id = value + 1;
+	if (s->depth == 1 && value < s->end && *value == '"') {
 		s->at = behind_string(value + 1, s->end);
-		s->item.id_len = (size_t)(s->at - value) - 2;
+		take_text(&s->item, name, len, value + 1, (size_t)(s->at - value) - 2);
 	} else if (!s->item.sent_us && is_name(name, len, "sent")) {
 		s->item.sent_us = strtoll(value, NULL, 10);
 		s->at = value;

@@ -12,6 +12,8 @@
 struct item {
 	const char *id; /* the member "id" of the object, as it is written; or NULL */
 	size_t id_len;
+	const char *key; /* its "idempotencykey", likewise */
+	size_t key_len;
 	int64_t sent_us; /* the first number called "sent" anywhere in it; 0: there is none */
 };
 

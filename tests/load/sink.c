@@ -20,7 +20,8 @@
  *
  * They are printed at the end (SIGTERM) too.  The record has a line for each event, written
  * before it is answered, its fields separated by tabs: when it came (microseconds since 1970),
- * the status answered, the Idempotency-Key of its request, its id; "-" is what is not there.
+ * the status answered, its key, its id; "-" is what is not there.  The key is its member
+ * "idempotencykey", or else the Idempotency-Key of the request.
  */
 #include "items.h"
 #include "latency.h"
@@ -173,10 +174,12 @@ static void take_item(void *arg, const struct item *item)
 {
 	struct arrival *a = arg;
 	struct sink *s = a->sink;
+	const char *key = item->key ? item->key : a->key;
+	int key_len = item->key ? (int)item->key_len : a->key_len;
 
 	if (s->record >= 0)
 		buf_printf(&s->lines, "%lld\t%d\t%.*s\t%.*s\n", (long long)a->now, s->status,
-			   a->key_len, a->key, item->id ? (int)item->id_len : 1,
+			   key_len, key, item->id ? (int)item->id_len : 1,
 			   item->id ? item->id : "-");
 	if (s->status / 100 != 2)
 		return;

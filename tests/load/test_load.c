@@ -17,8 +17,11 @@ static void add_item(void *arg, const struct item *item)
 {
 	struct buf *out = arg;
 
-	buf_printf(out, "%.*s@%lld ", item->id ? (int)item->id_len : 1, item->id ? item->id : "-",
+	buf_printf(out, "%.*s@%lld", item->id ? (int)item->id_len : 1, item->id ? item->id : "-",
 		   (long long)item->sent_us);
+	if (item->key)
+		buf_printf(out, "#%.*s", (int)item->key_len, item->key);
+	buf_char(out, ' ');
 }
 
 static void has_items(const char *body, const char *expected)
@@ -37,6 +40,8 @@ static void events_are_found_in_objects_arrays_and_lines(void **state)
 	has_items("[{\"id\":\"1\",\"data\":{}},\n {\"data\":[{\"id\":\"no\"}], \"id\" : \"2\"}]",
 		  "1@0 2@0 ");
 	has_items("{\"sent\":5}\n{\"text\":\"}{\\\"\\\\\",\"id\":\"x\\\"y\"}\n", "-@5 x\\\"y@0 ");
+	has_items("{\"idempotencykey\":\"k\",\"id\":\"1\",\"data\":{\"idempotencykey\":\"no\"}}",
+		  "1@0#k ");
 	has_items("[]", "");
 	has_items("", "");
 }
