@@ -18,8 +18,9 @@ def fetch(system, folder):
     debs = root / "packages"
     debs.mkdir(parents=True, exist_ok=True)
     try:
-        plan = subprocess.run(["apt-get", "--simulate", "--reinstall", "--no-install-recommends", "install",
-                               *PACKAGES[system]], capture_output=True, text=True, check=True)
+        plan = subprocess.run(["apt-get", "install", "--simulate", "--reinstall",
+                               "--no-install-recommends", *PACKAGES[system]],
+                              capture_output=True, text=True, check=True)
         names = [line.split()[1] for line in plan.stdout.splitlines() if line.startswith("Inst ")]
         subprocess.run(["apt-get", "download", "-q", *names], cwd=debs, capture_output=True,
                        text=True, check=True)

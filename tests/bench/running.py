@@ -74,8 +74,8 @@ class Bench:
     def job(self):
         """1 KB in over HTTP, on the disk, routed on one field to one of two HTTP sinks."""
         table = self.table("The job", *JOB)
-        self.job_row(table, self.pointsman(), ONE_EACH)
-        self.job_row(table, self.pointsman(PointsmanBatches), MANY)
+        for kind, bars in ((Pointsman, ONE_EACH), (PointsmanBatches, MANY)):
+            self.job_row(table, kind, self.pointsman(kind), bars)
         if not knows_batches():
             self.notes.append(f"The sink `http` does not know `{BATCHED_OUT}` in this build: "
                               "each event left in a request of its own.")
@@ -86,16 +86,14 @@ class Bench:
             if why:
                 self.notes.append(f"{kind.name} was left out, its packages cannot be had: {why}")
                 continue
-            self.job_row(table, lambda folder, kind=kind: kind(
+            self.job_row(table, kind, lambda folder, kind=kind: kind(
                 folder, self.data.parent / "others"))
 
-    def job_row(self, table, make, bars=()):
-        with a_folder(self.data / "state") as folder:
-            named = make(folder)
+    def job_row(self, table, kind, make, bars=()):
         result = medians([{**self.flooded(make), **self.calm(make)} for _ in range(self.runs)])
-        self.told_missing(named.name, result["missing"] + result["missing_steady"])
-        table.row(named.name, [
-            named.way_in, short(result["accepted"]), short(result["delivered"]),
+        self.told_missing(kind.name, result["missing"] + result["missing_steady"])
+        table.row(kind.name, [
+            kind.way_in, short(result["accepted"]), short(result["delivered"]),
             f"{result['cpu']:.1f}", f"{result['idle']:.1f} / {result['peak']:.1f}",
             f"{result['p50']:.2f} / {result['p99']:.1f}", f"{result['start']:.0f}"], result, bars)
 

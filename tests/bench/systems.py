@@ -144,7 +144,7 @@ class PointsmanBatches(Pointsman):
     events = 100
 
     def calls_at_once(self):
-        return min(self.concurrency, 4) if knows_batches() else self.concurrency
+        return min(self.concurrency, 16) if knows_batches() else self.concurrency
 
     def sink_keys(self):
         return [BATCHED_OUT] if knows_batches() else []
