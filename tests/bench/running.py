@@ -137,7 +137,7 @@ class Bench:
         try:
             furnish(router.cloud)
             begin = time.monotonic()
-            router.start()
+            router.start(most=0.001)
             start = (time.monotonic() - begin) * 1000
             time.sleep(3)  # what there is to do at the beginning
             status = pathlib.Path(f"/proc/{router.process.pid}/status").read_text()

@@ -97,16 +97,16 @@ class Router:
         chosen = [arg for path in self.paths for arg in ("-c", str(path))]
         return [PROGRAM, verb, *chosen, *map(str, rest)]
 
-    def start(self, ready=True):
-        """Run it, and wait until it answers (and is ready)."""
+    def start(self, ready=True, most=0.05):
+        """Run it, and wait until it answers (and is ready); looked for every `most` seconds."""
         with open(self.log_path, "ab") as log:
             self.process = children.spawn(self.arguments("run"), env=self.environment,
                                           cwd=self.directory, stdin=subprocess.DEVNULL,
                                           stdout=log, stderr=log)
         if ready:
-            until("readiness", self.is_ready, START)
+            until("readiness", self.is_ready, START, most)
         else:
-            until("a sign of life", self.is_alive, START)
+            until("a sign of life", self.is_alive, START, most)
 
     def is_ready(self):
         self.fail_if_ended()

@@ -9,10 +9,11 @@ class NeverHappened(AssertionError):
     pass
 
 
-def until(what, look, patience=PATIENCE):
-    """Ask look() until its answer is true, and return it; `what` says what was waited for."""
+def until(what, look, patience=PATIENCE, most=0.05):
+    """Ask look() until its answer is true, and return it; `what` says what was waited for. Between
+    two looks pass at most `most` seconds."""
     end = time.monotonic() + patience
-    pause = 0.002
+    pause = min(0.002, most)
     while True:
         found = look()
         if found:
@@ -20,4 +21,4 @@ def until(what, look, patience=PATIENCE):
         if time.monotonic() > end:
             raise NeverHappened(f"waited {patience:g} s for {what}, in vain")
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.05)
+        pause = min(pause * 1.5, most)
