@@ -97,17 +97,27 @@ static void count_refused(int status, const char *path, void *arg)
 	log_debug("listen: %s answered %d", path, status);
 }
 
+/* A section that is not ready may not have registered its path. */
+static bool awaits_paths(void *arg)
+{
+	const struct service *s = arg;
+
+	return !s->runtime || !runtime_ready(s->runtime);
+}
+
+/* `senders`: those of webhooks use it, rather than the operator. */
 static struct http_server *open_server(struct service *s, const char *key, const char *address,
-				       int connections, size_t max_body, bool tls)
+				       int connections, size_t max_body, bool senders)
 {
 	struct http_server_options o = {
 		.address = address,
 		.max_body = max_body,
 		.timeout_ms = REQUEST_MS,
 		.max_connections = connections,
-		.certificate = tls ? s->config->certificate : NULL,
-		.certificate_key = tls ? s->config->certificate_key : NULL,
+		.certificate = senders ? s->config->certificate : NULL,
+		.certificate_key = senders ? s->config->certificate_key : NULL,
 		.refused = count_refused,
+		.awaits_paths = senders ? awaits_paths : NULL,
 		.arg = s,
 	};
 	struct err err = {{0}};

@@ -199,11 +199,11 @@ static void answer(struct connection *c, int status, const char *const *headers,
 		run(c);
 }
 
-static void refuse(struct connection *c, int status, const char *path, const char *allow,
+static void refuse(struct connection *c, int status, const char *path, const char *header,
 		   bool is_head)
 {
 	struct http_server *s = c->server;
-	const char *headers[3] = {"Content-Type: text/plain", allow, NULL};
+	const char *headers[3] = {"Content-Type: text/plain", header, NULL};
 	char text[80];
 	int n = snprintf(text, sizeof text, "%d %s\n", status, reason(status));
 
@@ -249,6 +249,11 @@ static struct http_exchange *exchange_new(struct connection *c)
 	return x;
 }
 
+static bool awaits_paths(const struct http_server *s)
+{
+	return s->options.awaits_paths && s->options.awaits_paths(s->options.arg);
+}
+
 static void dispatch(struct connection *c)
 {
 	struct http_reader *r = &c->reader;
@@ -256,7 +261,9 @@ static void dispatch(struct connection *c)
 	bool is_head = strcmp(r->method, "HEAD") == 0;
 
 	c->closes = !r->keep_alive;
-	if (!route) {
+	if (!route && awaits_paths(c->server)) {
+		refuse(c, 503, r->path, "Retry-After: 1", is_head);
+	} else if (!route) {
 		refuse(c, 404, r->path, NULL, is_head);
 	} else if (!allows(route, r->method)) {
 		char *allow = mem_format("Allow: %s", route->methods);

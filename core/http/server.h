@@ -3,9 +3,9 @@
  *
  * Limits: headers 32 kB (then 431), body as asked (then 413), connections, and a time in
  * which a request must have arrived whole (then 408; a connection on which none began is
- * just closed).  Paths nobody registered get 404, methods nobody registered for a path
- * 405.  TLS where a certificate is named.  An answer may be given later than the request:
- * a handler that wants to wait keeps the exchange.
+ * just closed).  Paths nobody registered get 404 (503 while some are still to come), methods
+ * nobody registered for a path 405.  TLS where a certificate is named.  An answer may be given
+ * later than the request: a handler that wants to wait keeps the exchange.
  *
  * libevent's listener and bufferevents with a reader of our own (reader.h).  evhttp 2.1
  * cannot be used: its timeout starts anew with every byte and ends in a closed connection
@@ -33,9 +33,12 @@ struct http_server_options {
 				0: 30 s */
 	int max_connections; /* beyond it new ones are closed at once; 0: 256 */
 	const char *certificate, *certificate_key; /* PEM files, or NULL both */
-	/* Told of every refusal that never reaches a handler: 404 405 408 413 and bad requests
+	/* Told of every refusal that never reaches a handler: 404 405 408 413 503 and bad requests
 	 * (400 431 501 505), with the path without query as far as it is known; may be NULL. */
 	void (*refused)(int status, const char *path, void *arg);
+	/* Are paths still to come?  Then one that nobody registered gets 503: 404 would tell its
+	 * sender to give up.  NULL: none are. */
+	bool (*awaits_paths)(void *arg);
 	void *arg;
 };
 

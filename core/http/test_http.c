@@ -29,6 +29,7 @@ struct seen { /* what a handler saw, and the exchange if it is kept */
 	bool keeps;
 	int refused;
 	char refused_path[64];
+	bool awaits_paths;
 };
 
 struct got { /* what `done` was told */
@@ -55,6 +56,13 @@ static void on_refused(int status, const char *path, void *arg)
 
 	s->refused = status;
 	snprintf(s->refused_path, sizeof s->refused_path, "%s", path);
+}
+
+static bool awaits_paths(void *arg)
+{
+	const struct seen *s = arg;
+
+	return s->awaits_paths;
 }
 
 static void on_request(struct http_exchange *x, void *arg)
@@ -695,6 +703,28 @@ static void unknown_paths_and_methods_are_refused_and_told(void **state)
 	forget(&g);
 }
 
+static void a_path_that_may_yet_come_is_to_be_tried_again(void **state)
+{
+	struct fixture *f = *state;
+	struct got g = {0};
+	char *url;
+
+	serve(f, (struct http_server_options){.awaits_paths = awaits_paths});
+	f->seen.awaits_paths = true;
+	url = mem_format("%sside", f->url);
+	ask(f, &(struct http_request){.url = url}, &g);
+	assert_int_equal(g.status, 503);
+	assert_int_equal(f->seen.refused, 503);
+	assert_non_null(strstr(buf_text(&g.headers), "Retry-After: 1\r\n"));
+	ask(f, &(struct http_request){.url = f->url}, &g);
+	assert_int_equal(g.status, 200);
+	f->seen.awaits_paths = false;
+	ask(f, &(struct http_request){.url = url}, &g);
+	assert_int_equal(g.status, 404);
+	free(url);
+	forget(&g);
+}
+
 static void what_is_too_large_or_wrong_gets_its_status(void **state)
 {
 	static const struct {
@@ -1113,6 +1143,7 @@ int main(void)
 		with(ending_the_client_answers_everything),
 		with(what_cannot_be_sent_is_said),
 		with(unknown_paths_and_methods_are_refused_and_told),
+		with(a_path_that_may_yet_come_is_to_be_tried_again),
 		with(what_is_too_large_or_wrong_gets_its_status),
 		with(a_sender_of_too_much_still_reads_why),
 		with(headers_over_32_kilobytes_are_refused),

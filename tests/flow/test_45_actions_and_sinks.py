@@ -188,6 +188,10 @@ plugin = http
 url = ${env:CLOUD}/sink/out
 token = ${store:/sink/token}
 retry = 1m, 50ms..200ms
+
+[source late]
+plugin = http-in
+token = ${store:/sink/token}
 """ + rule("all", "order.*", "out")
 
 
@@ -199,8 +203,10 @@ class Secrets(unittest.TestCase):
         with Flow(self, SECRET, start=False) as flow:
             flow.start(ready=False)
             flow.until("the reason", lambda: "ParameterNotFound" in flow.readiness()[1])
+            self.assertEqual(503, flow.post("/late", {}), "404 would tell the sender to give up")
             flow.cloud.ssm.set(name="/sink/token", value="first-secret")
             flow.until("readiness", flow.is_ready, 40)
+            self.assertEqual(401, flow.post("/late", {}))
             flow.receive(event())
             flow.settled()
             self.assertEqual("Bearer first-secret", self.bearer(flow))
