@@ -3,7 +3,8 @@
  *
  * Fixed size, so that reporting needs no allocation.  Every function that takes a
  * `struct err *` accepts NULL.  The text is one line, without a final full stop, fit to
- * be shown to the person on call: what was tried, on what, why it failed.
+ * be shown to the person on call: what was tried, on what, why it failed.  Whatever is put
+ * in, what comes out is UTF-8 without control characters.
  */
 #ifndef POINTSMAN_BASE_ERR_H
 #define POINTSMAN_BASE_ERR_H

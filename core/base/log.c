@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "base/world.h"
 
 #include <pthread.h>
@@ -69,28 +70,6 @@ bool log_level_parse(const char *word, enum log_level *level)
 	return false;
 }
 
-/* The length of the well-formed UTF-8 character at p, 0 if it is none. */
-static size_t character(const unsigned char *p, size_t left)
-{
-	size_t n = *p < 0x80   ? 1
-		   : *p < 0xc2 ? 0
-		   : *p < 0xe0 ? 2
-		   : *p < 0xf0 ? 3
-		   : *p < 0xf5 ? 4
-			       : 0;
-
-	if (n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 /* What a line quotes may come from outside: it must not start a line of its own, move
  * the cursor of a terminal or break the JSON. */
 static void add_clean(struct buf *out, const char *text, size_t len)
@@ -98,7 +77,7 @@ static void add_clean(struct buf *out, const char *text, size_t len)
 	const unsigned char *p = (const unsigned char *)text;
 
 	for (size_t i = 0, n; i < len; i += n ? n : 1) {
-		n = character(p + i, len - i);
+		n = utf8_read(text + i, len - i, NULL);
 		if (p[i] == '\n')
 			buf_text_add(out, "\\n");
 		else if (n == 0 || p[i] < 0x20 || p[i] == 0x7f)

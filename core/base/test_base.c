@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "base/world.h"
 
 #include <errno.h>
@@ -38,6 +39,25 @@ static void a_prefix_goes_in_front_and_a_long_text_is_cut(void **state)
 	assert_int_equal(strlen(e.text), sizeof e.text - 1);
 	err_set(NULL, "nobody listens");
 	err_prefix(NULL, "nobody");
+}
+
+static void what_an_error_quotes_stays_one_line_of_whole_characters(void **state)
+{
+	struct err e;
+	char big[2000];
+
+	(void)state;
+	err_set(&e, "said: %s", "a\r\nb\x1b[2J\x7f caf\xc3\xa9 \xff\xc3.");
+	assert_string_equal(e.text, "said: a  b [2J  caf\xc3\xa9 ??.");
+	for (size_t i = 0; i < sizeof big - 1; i++)
+		big[i] = "\xe2\x82\xac"[i % 3];
+	big[sizeof big - 1] = '\0';
+	err_set(&e, "%s", big);
+	assert_int_equal(strlen(e.text), 510);
+	err_prefix(&e, "x");
+	assert_int_equal(strlen(e.text), 3 + 300);
+	err_prefix(&e, "%s", big);
+	assert_true(utf8_valid(e.text, strlen(e.text)));
 }
 
 static void a_buffer_grows_cuts_and_escapes(void **state)
@@ -557,6 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_an_arena_gave_stays_until_it_is_reset),
 		cmocka_unit_test(a_prefix_goes_in_front_and_a_long_text_is_cut),
+		cmocka_unit_test(what_an_error_quotes_stays_one_line_of_whole_characters),
 		cmocka_unit_test(a_buffer_grows_cuts_and_escapes),
 		cmocka_unit_test(a_buffer_reads_a_file_and_stops_when_it_is_too_much),
 		cmocka_unit_test(a_map_keeps_order_and_forgets_what_was_removed),

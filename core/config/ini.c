@@ -2,7 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <dirent.h>
 #include <errno.h>

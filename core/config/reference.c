@@ -1,7 +1,7 @@
 #include "config/reference.h"
 
 #include "base/mem.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "event/event.h"
 #include "json/check.h"
 #include "json/escape.h"
-#include "json/utf8.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
 
 #include "base/mem.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "json/check.h"
 #include "json/escape.h"
 #include "json/letter.h"
-#include "json/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>

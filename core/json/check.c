@@ -3,8 +3,8 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "json/escape.h"
-#include "json/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "json/escape.h"
 
+#include "base/utf8.h"
 #include "json/skip.h"
-#include "json/utf8.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "json/find.h"
 
+#include "base/utf8.h"
 #include "json/check.h"
-#include "json/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

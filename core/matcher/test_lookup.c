@@ -1,11 +1,11 @@
 /* The tables a matcher looks things up in: keys, intervals, forms without case, networks. */
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "matcher/intervals.h"
 #include "matcher/keytable.h"
 #include "rules/ignorecase.h"
 #include "rules/network.h"
 #include "json/letter.h"
-#include "json/utf8.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 #include "matcher/testrules.h"
 
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

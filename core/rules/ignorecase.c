@@ -1,7 +1,7 @@
 #include "rules/ignorecase.h"
 
+#include "base/utf8.h"
 #include "json/letter.h"
-#include "json/utf8.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "rules/regtree.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "rules/category.h"
-#include "json/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

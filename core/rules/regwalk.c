@@ -1,7 +1,7 @@
 #include "rules/regwalk.h"
 
 #include "base/mem.h"
-#include "json/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 

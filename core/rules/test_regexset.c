@@ -1,8 +1,8 @@
 #include "rules/regexset.h"
 
 #include "base/buf.h"
+#include "base/utf8.h"
 #include "rules/regtree.h"
-#include "json/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /*
  * utf8 - characters as RFC 3629 writes them: no overlong forms, no surrogates.
  */
-#ifndef POINTSMAN_JSON_UTF8_H
-#define POINTSMAN_JSON_UTF8_H
+#ifndef POINTSMAN_BASE_UTF8_H
+#define POINTSMAN_BASE_UTF8_H
 
 #include "base/buf.h"
 
