@@ -144,13 +144,12 @@ static enum http_reading end_head(struct http_reader *r)
 /* Extensions after `;` mean nothing to us. */
 static enum http_reading read_chunk_size(struct http_reader *r, const char *line)
 {
-	char *end;
+	size_t digits = strspn(line, "0123456789abcdefABCDEF");
 
-	if (!strchr("0123456789abcdefABCDEF", *line) || strlen(line) == 0)
+	/* strtoull() alone would take the x of "0x10", where others read a 0. */
+	if (digits == 0 || digits > 15 || (line[digits] && !strchr("; \t", line[digits])))
 		return refuse(r, 400);
-	r->left = strtoull(line, &end, 16);
-	if (end - line > 15 || (*end && !strchr("; \t", *end)))
-		return refuse(r, 400);
+	r->left = strtoull(line, NULL, 16);
 	if (r->left > r->max_body - r->body.len)
 		return refuse(r, 413);
 	r->state = r->left ? CHUNK_DATA : TRAILERS;
