@@ -5,7 +5,7 @@
 #include "base/units.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -121,14 +121,16 @@ bool form_retry(const char *text, struct retry *out, struct err *err)
 /* `5/s`, `5/10m` */
 static bool quotient(char *text, struct rate *r)
 {
-	char *slash = strchr(text, '/'), one[8];
+	char *slash = strchr(text, '/'), *per;
+	bool ok;
 
 	if (!slash)
 		return false;
 	*slash = '\0';
-	snprintf(one, sizeof one, "1%s", slash + 1);
-	return form_number(text, 1, 1000000, &r->events, NULL) &&
-	       (duration(slash + 1, &r->per_ms) || duration(one, &r->per_ms));
+	per = mem_format("%s%s", isdigit((unsigned char)slash[1]) ? "" : "1", slash + 1);
+	ok = form_number(text, 1, 1000000, &r->events, NULL) && duration(per, &r->per_ms);
+	free(per);
+	return ok;
 }
 
 bool form_rate(const char *text, struct rate *out, struct err *err)

@@ -377,6 +377,8 @@ static void wrong_values_say_what_the_form_is(void **state)
 		{"[sink s]\nplugin = x\nretry = 1d, 5m..1s\n", "retry: `1d, 5m..1s` does not"},
 		{"[sink s]\nplugin = x\nrate = 5\n", "rate: `5` is no rate like `5/s`"},
 		{"[sink s]\nplugin = x\nrate = 5/s burst 3\n", "is no rate like"},
+		{"[sink s]\nplugin = x\nrate = 5/0s\n", "is no rate like"},
+		{"[sink s]\nplugin = x\nrate = 5/00000sec\n", "is no rate like"},
 		{"[sink s]\nplugin = x\ntimeout = 30\n", "timeout: `30` is no duration"},
 		{"[sink s]\nplugin = x\ntimeout = 0\n", "timeout: `0` is no duration"},
 		{"[sink s]\nplugin = x\nconcurrency = 0\n", "`0` is no number from 1 to 512"},
