@@ -61,10 +61,16 @@ json_t *document_read(const char *text, size_t len, struct err *err)
 {
 	json_error_t fault = {.line = -1};
 	struct buf marked = {0};
-	/* What passes here is JSON to the last byte; the second reading can rely on it. */
-	json_t *plain = json_loadb(text, len, FLAGS | JSON_DECODE_INT_AS_REAL, &fault);
-	json_t *document = NULL;
+	const char *nul = len ? memchr(text, '\0', len) : NULL;
+	json_t *plain, *document = NULL;
 
+	/* To jansson it is the end of the text, whatever follows. */
+	if (nul) {
+		err_set(err, "byte %zu is a NUL, which no JSON has", (size_t)(nul - text) + 1);
+		return NULL;
+	}
+	/* What passes here is JSON to the last byte; the second reading can rely on it. */
+	plain = json_loadb(text, len, FLAGS | JSON_DECODE_INT_AS_REAL, &fault);
 	if (plain) {
 		mark(text, len, &marked);
 		document = json_loadb(marked.data, marked.len, FLAGS, &fault);

@@ -138,6 +138,15 @@ static void what_is_no_json_is_told_with_its_place(void **state)
 	}
 }
 
+static void a_nul_byte_is_no_end_of_a_document(void **state)
+{
+	struct err err = {""};
+
+	(void)state;
+	assert_null(document_read("{}\0\"", 4, &err));
+	assert_string_equal(err.text, "byte 3 is a NUL, which no JSON has");
+}
+
 static void a_new_object_is_written_if_there_is_none(void **state)
 {
 	struct testhost *t = host();
@@ -508,6 +517,7 @@ int main(void)
 		cmocka_unit_test(merging_is_that_of_the_rfc),
 		cmocka_unit_test(every_digit_and_letter_is_kept),
 		cmocka_unit_test(what_is_no_json_is_told_with_its_place),
+		cmocka_unit_test(a_nul_byte_is_no_end_of_a_document),
 		cmocka_unit_test(a_new_object_is_written_if_there_is_none),
 		cmocka_unit_test(an_object_is_changed_where_it_must_be),
 		cmocka_unit_test(what_is_so_already_is_not_written),
