@@ -118,6 +118,16 @@ static bool is_outage(const char *name)
 	       aws_error_is_credentials(name);
 }
 
+/* Of a word that AWS makes names from. */
+static int word_length(const char *text)
+{
+	int n = 0;
+
+	while (text[n] > ' ' && text[n] < 0x7f && text[n] != ':' && text[n] != ';')
+		n++;
+	return n;
+}
+
 /* "com.amazonaws.dynamodb.v20120810#Name:http://.." and "Code;Sender" are Name and Code. */
 static void set_name(struct aws_error *e, const char *text)
 {
@@ -127,7 +137,7 @@ static void set_name(struct aws_error *e, const char *text)
 		return;
 	text = hash ? hash + 1 : text;
 	text += strspn(text, " \t");
-	snprintf(e->name, sizeof e->name, "%.*s", (int)strcspn(text, ":; \t\r\n"), text);
+	snprintf(e->name, sizeof e->name, "%.*s", word_length(text), text);
 }
 
 /* One line of whole characters: it goes into logs and timelines. */
@@ -205,8 +215,8 @@ static void on_end(void *arg, const char *name)
 		else if (strcmp(name, "Message") == 0)
 			set_message(r->error, buf_text(&r->text));
 		else if (strcmp(name, "Region") == 0)
-			snprintf(r->error->region, sizeof r->error->region, "%s",
-				 buf_text(&r->text));
+			snprintf(r->error->region, sizeof r->error->region, "%.*s",
+				 word_length(buf_text(&r->text)), buf_text(&r->text));
 	}
 	if (r->depth == r->error_depth)
 		XML_StopParser(r->parser, XML_FALSE);

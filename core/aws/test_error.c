@@ -54,6 +54,8 @@ static void the_name_is_found_in_every_form(void **state)
 		{NULL, NULL, "<Error><Code>Broken</Code><Mess", "Broken", ""},
 		{NULL, NULL, "<Error><Deep><Code>No</Code></Deep><Code>Yes</Code></Error>", "Yes",
 		 ""},
+		{NULL, NULL, "{\"__type\":\"A\\u0001b\",\"message\":\"a\\u0007b\"}", "A", "a b"},
+		{NULL, NULL, "{\"__type\":\"caf\xc3\xa9\"}", "caf", ""},
 		{NULL, NULL, "<html><body>Bad gateway", "", ""},
 		{NULL, NULL, "{\"__type\": 12, \"message\": [1]}", "", ""},
 		{NULL, NULL, "{broken", "", ""},

@@ -355,7 +355,8 @@ static void on_looked(struct pm_host *h, const struct pm_message *m, uint64_t d)
 	}
 	x = m->status == 200 ? xml_parse(m->body, m->body_len, &why) : NULL;
 	if (!x) {
-		awserror_text(&e, &why);
+		if (m->status != 200)
+			awserror_text(&e, &why);
 		h->log(h, PM_WARN, "GetInvalidation of %s: %s; asked again", w->ids[w->at],
 		       why.text);
 		keep_rest(w);

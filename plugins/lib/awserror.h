@@ -1,8 +1,8 @@
 /*
  * awserror - what an answer of AWS says went wrong.
  *
- * Reads every form AWS uses: JSON with `__type` or `code`, the header X-Amzn-ErrorType, the
- * XML of S3 and of the rest.  HEAD answers have no body: then there is only the status.
+ * As aws/error.h reads it, also with the header X-Amzn-ErrorType.  HEAD answers have no body:
+ * then there is only the status.
  */
 #ifndef POINTSMAN_LIB_AWSERROR_H
 #define POINTSMAN_LIB_AWSERROR_H
@@ -15,7 +15,7 @@
 struct awserror {
 	int32_t status;    /* 0: no answer */
 	char name[128];    /* "ExpiredIteratorException", "NoSuchKey", or "" */
-	char message[300]; /* AWS's words, or why there was no answer, or "" */
+	char message[300]; /* AWS's words in one line, or why there was no answer, or "" */
 };
 
 void awserror_read(const struct pm_message *m, struct awserror *e);

@@ -49,6 +49,7 @@ static void every_form_of_an_error_gives_its_name(void **state)
 		{"\n<ErrorResponse><Error><Type>Sender</Type><Code>TooManyInvalidationsInProgress"
 		 "</Code><Message>wait</Message></Error></ErrorResponse>",
 		 "TooManyInvalidationsInProgress", "wait"},
+		{"{\"code\":\"A\",\"message\":\"two\\nlines\"}", "A", "two lines"},
 		{"", "", ""},
 		{"<html>oops", "", ""},
 		{"{\"__type\":", "", ""},
