@@ -180,8 +180,12 @@ static bool read_file(struct profiles *p, const char *path, bool is_credentials,
 	int found = path ? load(path, &text, err) : 0;
 	bool ok = found >= 0;
 
-	if (found > 0 && text.len > 0)
+	if (found > 0 && text.len > 0 && memchr(text.data, 0, text.len)) {
+		err_set(err, "%s: it has a NUL byte: is it a text file?", path);
+		ok = false;
+	} else if (found > 0 && text.len > 0) {
 		ok = read_text(&r, text.data);
+	}
 	free(r.parent);
 	buf_free(&text);
 	return ok;

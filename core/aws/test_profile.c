@@ -133,6 +133,20 @@ static void mistakes_name_file_and_line_but_no_secret(void **state)
 	}
 }
 
+/* What stands behind it would be lost without a word. */
+static void a_file_with_a_nul_byte_is_refused(void **state)
+{
+	struct files *f = *state;
+	FILE *file = fopen(f->config, "w");
+	struct err err;
+
+	fwrite("[a]\n\0\nb = c\n", 1, 12, file);
+	fclose(file);
+	assert_null(profiles_read(f->config, NULL, &err));
+	assert_ptr_equal(strstr(err.text, f->config), err.text);
+	assert_non_null(strstr(err.text, ": it has a NUL byte: is it a text file?"));
+}
+
 static void a_file_without_end_is_refused(void **state)
 {
 	struct err err;
@@ -251,6 +265,7 @@ int main(void)
 		with(keys_below_an_empty_one_belong_to_it),
 		with(absent_files_are_empty),
 		with(mistakes_name_file_and_line_but_no_secret),
+		with(a_file_with_a_nul_byte_is_refused),
 		with(a_file_without_end_is_refused),
 		with(the_environment_comes_before_the_profile),
 		with(an_endpoint_is_taken_from_the_nearest_place),

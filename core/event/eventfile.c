@@ -75,13 +75,14 @@ static bool take_array(const struct reading *r, const char *text, size_t len)
 	return true;
 }
 
-static bool is_blank(const char *text, size_t len)
+/* How many of the bytes in `set` the text begins with. */
+static size_t span(const char *text, size_t len, const char *set)
 {
-	for (size_t i = 0; i < len; i++) {
-		if (!strchr(" \t\r", text[i]))
-			return false;
-	}
-	return true;
+	size_t n = 0;
+
+	while (n < len && memchr(set, text[n], strlen(set)))
+		n++;
+	return n;
 }
 
 static bool take_lines(const struct reading *r, const char *text, size_t len)
@@ -93,7 +94,7 @@ static bool take_lines(const struct reading *r, const char *text, size_t len)
 		const char *newline = memchr(text, '\n', (size_t)(end - text));
 
 		n = newline ? (size_t)(newline - text) : (size_t)(end - text);
-		if (is_blank(text, n))
+		if (span(text, n, " \t\r") == n)
 			continue;
 		if (!well_formed(r, text, n, line) || !take(r, text, n, line))
 			return false;
@@ -104,7 +105,8 @@ static bool take_lines(const struct reading *r, const char *text, size_t len)
 /* Lines, if the first one that is not blank is JSON by itself and there are more. */
 static bool in_lines(const char *text, size_t len)
 {
-	size_t n = strcspn(text, "\n");
+	const char *newline = memchr(text, '\n', len);
+	size_t n = newline ? (size_t)(newline - text) : len;
 
 	return n < len && json_check(text, n, ARRAY_DEPTH, NULL) &&
 	       !json_check(text, len, ARRAY_DEPTH, NULL);
@@ -114,7 +116,7 @@ bool eventfile_parse(const char *text, size_t len, const char *instance, struct 
 		     struct eventfile_fault *fault)
 {
 	const struct reading r = {instance, out, fault};
-	size_t blank = strspn(text, " \t\r\n");
+	size_t blank = span(text, len, " \t\r\n");
 	uint32_t line = 1 + lines_between(text, text + blank);
 	bool ok;
 

@@ -93,6 +93,17 @@ static void who_names_no_instance_came_through_the_default_one(void **state)
 	eventfile_clear(&f);
 }
 
+static void a_nul_byte_is_no_blank(void **state)
+{
+	static const char text[] = EVENT("1") "\n\0\n" EVENT("2");
+	struct eventfile_fault fault;
+	struct eventfile f;
+
+	(void)state;
+	assert_false(eventfile_parse(text, sizeof text - 1, "send", &f, &fault));
+	assert_int_equal(fault.line, 2);
+}
+
 static void a_file_that_is_not_there_has_no_line(void **state)
 {
 	struct eventfile_fault fault;
@@ -112,6 +123,7 @@ int main(void)
 		cmocka_unit_test(lines_are_events_and_blank_ones_are_none),
 		cmocka_unit_test(a_mistake_is_told_where_it_stands),
 		cmocka_unit_test(who_names_no_instance_came_through_the_default_one),
+		cmocka_unit_test(a_nul_byte_is_no_blank),
 		cmocka_unit_test(a_file_that_is_not_there_has_no_line),
 	};
 

@@ -150,7 +150,7 @@ static void say_fault(struct request *rq, const char *text, size_t len,
 static bool is_blank(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (!strchr(" \t\r", text[i]))
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
 			return false;
 	}
 	return true;

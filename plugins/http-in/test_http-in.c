@@ -268,6 +268,10 @@ static void lines_are_events(void **state)
 	assert_int_equal(post(t, LIST(LINES), EVENT("3") "\n{\"x\" 1}\n", &reply), 400);
 	assert_non_null(strstr(reply, "item 2: line 1, column 6"));
 	assert_int_equal(testhost_events(t), 0);
+	assert_int_equal(testhost_post(t, "/in", LIST(LINES), EVENT("4") "\n\0\n",
+				       sizeof EVENT("4") "\n\0\n" - 1, &reply),
+			 400);
+	assert_non_null(strstr(reply, "item 2"));
 	testhost_free(t);
 }
 
