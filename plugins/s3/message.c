@@ -81,7 +81,9 @@ static bool add(struct message *out, enum kind kind, const json_t *detail, const
 			   .version = version(text(object, names->version)),
 			   .modified = mem_text(time),
 			   .sequencer = mem_text(text(object, "sequencer")),
-			   .size = json_is_integer(size) ? json_integer_value(size) : -1}};
+			   .size = json_is_integer(size) && json_integer_value(size) >= 0
+					   ? json_integer_value(size)
+					   : -1}};
 	return true;
 }
 

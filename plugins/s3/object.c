@@ -67,7 +67,7 @@ const char *object_http_time(const char *text, char out[32])
 	char name[4] = "";
 	const char *month;
 
-	if (!text || sscanf(text, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, name, &tm.tm_year,
+	if (!text || sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d", &tm.tm_mday, name, &tm.tm_year,
 			    &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return NULL;
 	month = strstr(months, name);

@@ -50,6 +50,18 @@ static void assert_event(struct testhost *t, const char *type, const char *id, c
 	assert_string_equal(e->json, json);
 }
 
+static void a_date_has_no_more_digits_than_dates_have(void **state)
+{
+	char out[32];
+
+	(void)state;
+	assert_string_equal(object_http_time(DATE, out), ISO);
+	assert_null(object_http_time("Wed, 21 Oct 292277026596 07:28:00 GMT", out));
+	assert_null(object_http_time("Wed, 21 Oct -2147483648 99999999:28:00 GMT", out));
+	assert_null(object_http_time("yesterday", out));
+	assert_null(object_http_time(NULL, out));
+}
+
 static void keys_are_looked_at_with_head(void **state)
 {
 	struct testhost *t = host(two_keys);
@@ -668,6 +680,7 @@ static void bad_settings_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_date_has_no_more_digits_than_dates_have),
 		cmocka_unit_test(keys_are_looked_at_with_head),
 		cmocka_unit_test(what_is_known_is_asked_for_conditionally),
 		cmocka_unit_test(a_change_is_told_and_is_not_the_first),
