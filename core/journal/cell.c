@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,12 @@ void cell_text(const struct cell *c, struct buf *out)
 	buf_text_add(out, "]}");
 }
 
+/* Times that a clock may have shown: what is added to them has room. */
+static bool is_time(json_int_t ms)
+{
+	return ms >= 0 && ms <= INT64_MAX / 4;
+}
+
 static bool parse_slot(json_t *json, struct cell_slot *s)
 {
 	json_int_t input, seq, at;
@@ -109,6 +116,8 @@ static bool parse_slot(json_t *json, struct cell_slot *s)
 
 	if (json_unpack(json, "{s:I, s:s, s:I, s:I, s:b}", "input", &input, "text", &text, "seq",
 			&seq, "at", &at, "new", &fresh) != 0)
+		return false;
+	if (input < 0 || input > UINT32_MAX || seq < 0 || !is_time(at))
 		return false;
 	*s = (struct cell_slot){.input = (uint32_t)input,
 				.text = strtoull(text, NULL, 16),
@@ -133,7 +142,7 @@ static bool parse_lists(struct cell *c, json_t *slots, json_t *members)
 	}
 	json_array_foreach(members, i, one)
 	{
-		if (json_unpack(one, "[I, I]", &seq, &at) != 0)
+		if (json_unpack(one, "[I, I]", &seq, &at) != 0 || seq < 0 || !is_time(at))
 			return false;
 		cell_add(c, (uint64_t)seq, at);
 	}
@@ -150,6 +159,8 @@ static bool parse_members(struct cell *c, json_t *json)
 	if (json_unpack(json, "{s:s, s:I, s:b, s:I, s:I, s:I, s:o, s:o}", "kind", &kind, "used",
 			&used, "open", &open, "opened", &opened, "last", &last, "bytes", &bytes,
 			"slots", &slots, "members", &members) != 0)
+		return false;
+	if (!is_time(used) || !is_time(opened) || !is_time(last) || bytes < 0)
 		return false;
 	for (int k = CELL_INPUTS; k <= CELL_COUNT; k++) {
 		if (strcmp(kind, kinds[k]) == 0)
@@ -169,7 +180,7 @@ struct cell *cell_parse(const char *key, const char *text, size_t len)
 	unsigned long rule = strtoul(key, &end, 10);
 	json_t *json = json_loadb(text, len, 0, NULL);
 	struct cell *c = mem_new(struct cell);
-	bool good = json && rule <= UINT32_MAX && *end == ' ';
+	bool good = json && isdigit((unsigned char)*key) && rule <= UINT32_MAX && *end == ' ';
 
 	c->rule = (uint32_t)rule;
 	if (good) {

@@ -69,6 +69,11 @@ static void index_name(struct names *n, struct name *name)
 	free(key);
 }
 
+static const struct name *by_number(const struct names *n, uint32_t number)
+{
+	return number < n->n ? n->numbers[number] : NULL;
+}
+
 static void put_name(struct names *n, struct name *name)
 {
 	while (n->n <= name->number) {
@@ -87,7 +92,8 @@ static bool load_one(const char *key, const void *value, size_t len, void *arg)
 	unsigned long number = strtoul(key, NULL, 10);
 	struct name *loaded;
 
-	if (name && rest && number > 0 && number <= LAST_NUMBER) {
+	if (name && rest && number > 0 && number <= LAST_NUMBER &&
+	    !by_number(arg, (uint32_t)number)) {
 		loaded = mem_new(struct name);
 		loaded->number = (uint32_t)number;
 		loaded->kind = (enum name_kind)strtol(kind, NULL, 10);
@@ -178,11 +184,6 @@ uint32_t names_find(const struct names *n, enum name_kind kind, const char *name
 	const struct name *known = find(n, kind, name);
 
 	return known ? known->number : 0;
-}
-
-static const struct name *by_number(const struct names *n, uint32_t number)
-{
-	return number < n->n ? n->numbers[number] : NULL;
 }
 
 uint32_t names_next(const struct names *n, uint32_t after, enum name_kind *kind, const char **name)

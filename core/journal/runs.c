@@ -11,6 +11,7 @@
 #define FILTER_BITS 12 /* per id: with eight probes one false answer in 300 */
 #define PROBES      8
 #define CHUNK_IDS   128 /* at most, on average: a lookup reads two pages of the journal */
+#define CHUNK_BITS  24  /* at most, as their keys have six hex digits */
 
 struct run {
 	uint32_t number;
@@ -122,7 +123,8 @@ static bool load_run(const char *key, const void *value, size_t len, void *arg)
 	struct run run = {.number = (uint32_t)strtoul(key + 2, NULL, 10)};
 
 	if (sscanf(text, "%" SCNu32 " %" SCNu64 " %" SCNd64 " %u", &run.level, &run.n, &run.last_at,
-		   &run.chunk_bits) == 4) {
+		   &run.chunk_bits) == 4 &&
+	    run.chunk_bits <= CHUNK_BITS && run.n <= (uint64_t)CHUNK_IDS << CHUNK_BITS) {
 		mem_room(r->list, r->n, r->cap);
 		r->list[r->n++] = run;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define PIECE_BYTES (256 * 1024)
+#define MOST_PIECES 1024 /* far beyond SNAPSHOT_MAX_BYTES */
 #define SPACE       "snapshot"
 
 struct key {
@@ -83,7 +84,8 @@ static bool list_head(const char *key, const void *value, size_t len, void *arg)
 	char *text = mem_slice(value, len);
 
 	if (sscanf(text, "%" SCNd64 " %" SCNu32 " %" SCNu32 " %" SCNd64, &s.at, &s.generation,
-		   &s.pieces, &s.bytes) == 4) {
+		   &s.pieces, &s.bytes) == 4 &&
+	    s.pieces <= MOST_PIECES && s.bytes >= 0 && s.bytes <= UINT32_MAX) {
 		mem_room(l->all, l->n, l->cap);
 		l->all[l->n++] = s;
 	}

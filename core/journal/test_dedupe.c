@@ -475,6 +475,45 @@ static void more_sections_than_there_are_numbers_are_refused(void **state)
 	names_free(n);
 }
 
+static void put(struct fixture *f, const char *space, const char *key, const char *value)
+{
+	ok(f, journal_put(f->j, space, key, value, strlen(value), &f->err));
+}
+
+/* Such a run would have more chunks than anybody can look at. */
+static void a_run_that_cannot_be_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct runs *runs = runs_new();
+
+	ok(f, journal_begin(f->j, &f->err));
+	put(f, "dedupe", "r 0000000001", "0 1 1 64");
+	put(f, "dedupe", "r 0000000002", "0 18446744073709551615 1 0");
+	put(f, "dedupe", "r 0000000003", "0 1 1");
+	put(f, "dedupe", "r 0000000004", "0 1 1 0");
+	ok(f, runs_load(runs, f->j, &f->err));
+	assert_int_equal(runs_count(runs), 1);
+	ok(f, runs_trim(runs, f->j, 2, 0, 0, &f->err));
+	assert_int_equal(runs_count(runs), 0);
+	journal_rollback(f->j);
+	runs_free(runs);
+}
+
+static void of_two_names_for_a_number_the_first_has_it(void **state)
+{
+	struct fixture *f = *state;
+	struct names *n;
+
+	ok(f, journal_begin(f->j, &f->err));
+	put(f, "name", "00007", "0\ta\ta");
+	put(f, "name", "7", "0\tb\tb");
+	n = names_load(f->j, &f->err);
+	assert_int_equal(names_find(n, NAME_INSTANCE, "a"), 7);
+	assert_int_equal(names_find(n, NAME_INSTANCE, "b"), 0);
+	names_free(n);
+	journal_rollback(f->j);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -494,6 +533,8 @@ int main(void)
 		TEST(a_number_stays_with_a_section_that_is_renamed),
 		TEST(an_id_stays_known_when_its_source_is_renamed),
 		TEST(a_name_of_a_batch_that_failed_is_forgotten),
+		TEST(a_run_that_cannot_be_is_none),
+		TEST(of_two_names_for_a_number_the_first_has_it),
 		TEST(more_sections_than_there_are_numbers_are_refused),
 	};
 

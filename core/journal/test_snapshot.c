@@ -179,6 +179,20 @@ static void there_are_never_too_many_nor_too_large_ones(void **state)
 	assert_int_equal(found(f, 101), 101);
 }
 
+/* Of four thousand million pieces, say, which somebody would have to drop. */
+static void one_that_cannot_be_is_none(void **state)
+{
+	static const char *const heads[] = {"1 1 4294967295 1", "1 1 1 9223372036854775807",
+					    "1 1 1 -1", "1 1", ""};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		ok(f, journal_put(f->j, "snapshot", "00000000000000000009", heads[i],
+				  strlen(heads[i]), &f->err));
+		assert_int_equal(found(f, 99), 0);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -190,6 +204,7 @@ int main(void)
 		TEST(another_for_the_same_event_takes_its_place),
 		TEST(those_that_no_kept_event_follows_are_pruned),
 		TEST(there_are_never_too_many_nor_too_large_ones),
+		TEST(one_that_cannot_be_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

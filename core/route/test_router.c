@@ -829,6 +829,34 @@ static void state_of_another_kind_or_of_no_rule_is_dropped_and_said(void **state
 	buf_free(&lost);
 }
 
+static void a_cell_with_impossible_numbers_cannot_be_read(void **state)
+{
+	static const char good[] =
+		"{\"kind\":\"count\",\"used\":1,\"open\":false,\"opened\":1,\"last\":1,"
+		"\"bytes\":1,\"slots\":[],\"members\":[[1,1]]}";
+	static const char *const changes[][2] = {
+		{"\"used\":1", "\"used\":-1"},
+		{"\"last\":1", "\"last\":9223372036854775807"},
+		{"\"bytes\":1", "\"bytes\":-1"},
+		{"[1,1]", "[-1,1]"},
+		{"[1,1]", "[1,9223372036854775807]"},
+	};
+	struct cell *c = cell_parse("00001 ", good, sizeof good - 1);
+
+	(void)state;
+	assert_non_null(c);
+	cell_free(c);
+	assert_null(cell_parse("-1 ", good, sizeof good - 1));
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		const char *at = strstr(good, changes[i][0]);
+		char *bad = mem_format("%.*s%s%s", (int)(at - good), good, changes[i][1],
+				       at + strlen(changes[i][0]));
+
+		assert_null(cell_parse("00001 ", bad, strlen(bad)));
+		free(bad);
+	}
+}
+
 static void a_cell_comes_back_as_it_was_stored(void **state)
 {
 	struct cell *c = cell_new(CELL_INPUTS, 77, "g \"x\" 1", 2), *back;
@@ -1011,6 +1039,7 @@ int main(void)
 		TEST(a_window_that_is_due_closes_before_a_later_event_enters),
 		TEST(many_windows_due_at_once_fire_a_few_at_a_time),
 		TEST(state_of_another_kind_or_of_no_rule_is_dropped_and_said),
+		TEST(a_cell_with_impossible_numbers_cannot_be_read),
 		TEST(a_cell_comes_back_as_it_was_stored),
 		TEST(a_firing_holds_copies_of_its_members),
 		TEST(members_beyond_what_a_firing_may_hold_come_without_data),
