@@ -117,7 +117,9 @@ static json_t *phases_of(const json_t *build)
 
 static double time_of(const json_t *build, const char *name)
 {
-	return json_number_value(json_object_get(build, name));
+	double seconds = json_number_value(json_object_get(build, name));
+
+	return seconds > 0 && seconds < 1e12 ? seconds : 0;
 }
 
 static json_int_t seconds_of(struct pm_host *h, const json_t *build)
@@ -129,26 +131,37 @@ static json_int_t seconds_of(struct pm_host *h, const json_t *build)
 	return start > 0 && end > start ? (json_int_t)(end - start + 0.5) : 0;
 }
 
+/* Also the first part of the build's id. */
+static char *project_of(const json_t *build)
+{
+	const char *name = text(build, "projectName"), *id = text(build, "id");
+
+	return name ? mem_text(name) : mem_slice(id, strcspn(id, ":"));
+}
+
 /* What every event of a build has. */
 static json_t *data_of(const json_t *build)
 {
-	json_t *number = json_object_get(build, "buildNumber");
+	json_t *number = json_object_get(build, "buildNumber"), *data;
 	const char *version = text(build, "resolvedSourceVersion");
+	char *project = project_of(build);
 
-	return json_pack("{s:s*, s:s*, s:O*, s:s*, s:s*}", "project", text(build, "projectName"),
-			 "build", text(build, "id"), "number",
-			 json_is_integer(number) ? number : NULL, "version",
-			 version ? version : text(build, "sourceVersion"), "log",
+	data = json_pack("{s:s, s:s*, s:O*, s:s*, s:s*}", "project", project, "build",
+			 text(build, "id"), "number", json_is_integer(number) ? number : NULL,
+			 "version", version ? version : text(build, "sourceVersion"), "log",
 			 text(json_object_get(build, "logs"), "deepLink"));
+	free(project);
+	return data;
 }
 
 static void emit(struct pm_host *h, pm_delivery d, const char *type, const json_t *build,
 		 const char *time, json_t *data)
 {
-	char *json = json_dumps(data, JSON_COMPACT);
+	char *json = json_dumps(data, JSON_COMPACT), *project = project_of(build);
 
-	h->emit(h, &PM_EMIT(.type = type, .subject = text(build, "projectName"), .json = json,
-			    .time = time, .cause = d));
+	h->emit(h,
+		&PM_EMIT(.type = type, .subject = project, .json = json, .time = time, .cause = d));
+	free(project);
 	free(json);
 	json_decref(data);
 }
@@ -178,6 +191,6 @@ void report_end(struct pm_host *h, pm_delivery d, const json_t *build, const cha
 	json_object_set_new(data, "seconds", json_integer(seconds_of(h, build)));
 	json_object_set_new(data, "phases", phases_of(build));
 	snprintf(time, sizeof time, "%lld", (long long)(end * 1000));
-	emit(h, d, type, build, end > 0 && end < 1e12 ? time : NULL, data);
+	emit(h, d, type, build, end > 0 ? time : NULL, data);
 	buf_free(&why);
 }

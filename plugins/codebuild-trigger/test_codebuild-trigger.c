@@ -171,6 +171,24 @@ static void a_build_is_told_when_it_starts(void **state)
 	testhost_free(t);
 }
 
+/* Nothing that an event must have is left to the answer. */
+static void a_build_that_names_no_project_has_it_in_its_id(void **state)
+{
+	struct testhost *t = host();
+	const struct testhost_event *e;
+	json_t *data;
+
+	(void)state;
+	testhost_deliver(t, EVENT);
+	testhost_answer(t, 200, NULL, "{\"build\":{\"id\":\"site:1\",\"startTime\":1e300}}");
+	e = testhost_event(t);
+	assert_string_equal(e->subject, "site");
+	data = event_data(e);
+	assert_string_equal(text(data, "project"), "site");
+	json_decref(data);
+	testhost_free(t);
+}
+
 #define DONE                                                                                       \
 	"{\"builds\":[{\"id\":\"site:1\",\"projectName\":\"site\",\"buildStatus\":\"%s\","         \
 	"\"sourceVersion\":\"main\",\"resolvedSourceVersion\":\"abc123\","                         \
@@ -687,6 +705,7 @@ int main(void)
 		cmocka_unit_test(the_request_has_all_that_was_configured),
 		cmocka_unit_test(what_is_not_configured_is_not_sent),
 		cmocka_unit_test(a_build_is_told_when_it_starts),
+		cmocka_unit_test(a_build_that_names_no_project_has_it_in_its_id),
 		cmocka_unit_test(each_end_of_a_build_is_an_event_and_the_duty_is_done),
 		cmocka_unit_test(the_end_tells_phases_reason_and_time),
 		cmocka_unit_test(a_success_has_no_reason),
