@@ -49,7 +49,8 @@ static uint64_t first_since(struct journal *j, int64_t since)
 bool history_range(struct journal *j, const struct history_bounds *b, struct buf *out,
 		   struct err *err)
 {
-	uint64_t last = b->until ? first_since(j, b->until + 1) - 1 : journal_last_seq(j);
+	bool ends = b->until && b->until < INT64_MAX;
+	uint64_t last = ends ? first_since(j, b->until + 1) - 1 : journal_last_seq(j);
 	uint64_t from = b->since ? first_since(j, b->since) : 1;
 	struct snapshot s;
 	struct moment m;

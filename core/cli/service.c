@@ -3,10 +3,9 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "cli/history.h"
+#include "cli/request.h"
 #include "cli/status.h"
 #include "cli/view.h"
-#include "json/check.h"
-#include "json/find.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -54,7 +53,7 @@ static void fail(struct request *r, int status, const char *why)
 
 static uint64_t number(const struct request *r, const char *key)
 {
-	return (uint64_t)json_integer_value(json_object_get(r->ask, key));
+	return request_number(r->ask, key);
 }
 
 static const char *text(const struct request *r, const char *key)
@@ -455,31 +454,6 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* The request without its event, whose bytes are kept apart: a tree would not hold every number. */
-static json_t *read_request(struct request *r, const char *request, size_t len)
-{
-	struct json_value object = json_root(request, len), name, value;
-	struct buf rest = {0};
-	size_t at = 0, from = 0;
-	json_t *ask;
-
-	if (!json_check(request, len, JSON_MAX_DEPTH + 1, NULL))
-		return NULL;
-	while (json_next(&object, &at, &name, &value)) {
-		if (name.len != 7 || strncmp(name.text, "\"event\"", 7) != 0)
-			continue;
-		buf_add(&r->event, value.text, value.len);
-		buf_add(&rest, request, (size_t)(value.text - request));
-		buf_text_add(&rest, "null");
-		from = (size_t)(value.text + value.len - request);
-		break;
-	}
-	buf_add(&rest, request + from, len - from);
-	ask = json_loadb(buf_text(&rest), rest.len, JSON_REJECT_DUPLICATES, NULL);
-	buf_free(&rest);
-	return ask;
-}
-
 void service_request(struct service *s, const char *request, size_t len, const struct reply *reply)
 {
 	struct request *r = mem_new(struct request);
@@ -487,7 +461,7 @@ void service_request(struct service *s, const char *request, size_t len, const s
 
 	r->service = s;
 	r->reply = *reply;
-	r->ask = read_request(r, request, len);
+	r->ask = request_read(request, len, &r->event);
 	verb = find_verb(text(r, "verb"));
 	if (!verb)
 		fail(r, EX_USAGE, r->ask ? "no such verb" : "the request is not one JSON object");

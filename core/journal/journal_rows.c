@@ -9,9 +9,12 @@
 
 #define TARGET_BITS 16
 
+/* Who asks for more than there can be gets the end. */
 static int64_t row_key(uint64_t seq, uint32_t target)
 {
-	return (int64_t)(seq << TARGET_BITS | target);
+	const uint64_t most = INT64_MAX >> TARGET_BITS;
+
+	return (int64_t)((seq < most ? seq : most) << TARGET_BITS | target);
 }
 
 void journal_event_clear(struct journal_event *row)

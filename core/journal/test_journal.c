@@ -483,6 +483,21 @@ static void dead_letters_are_listed_oldest_first_with_those_of_intake(void **sta
 	assert_int_equal(first.n, 1);
 }
 
+static void behind_the_last_number_there_can_be_is_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct seen_deliveries dead = {0};
+
+	put_some_of_all_states(f);
+	for (int bits = 40; bits < 64; bits++) {
+		uint64_t after = (UINT64_C(1) << bits) - 1;
+
+		ok(f, journal_dead(f->j, UINT32_MAX, after, 10, note_delivery, &dead, &f->err));
+		ok(f, journal_deliveries(f->j, after, note_delivery, &dead, &f->err));
+	}
+	assert_int_equal(dead.n, 0);
+}
+
 static void a_dead_letter_that_is_redriven_is_live_again(void **state)
 {
 	struct fixture *f = *state;
@@ -770,6 +785,7 @@ int main(void)
 		TEST(a_target_number_that_does_not_fit_is_refused),
 		TEST(live_rows_are_listed_by_target),
 		TEST(dead_letters_are_listed_oldest_first_with_those_of_intake),
+		TEST(behind_the_last_number_there_can_be_is_nothing),
 		TEST(a_dead_letter_that_is_redriven_is_live_again),
 		TEST(what_a_target_did_since_is_shown_newest_first),
 		TEST(the_rows_of_an_event_are_its_own),
