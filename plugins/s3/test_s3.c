@@ -84,6 +84,20 @@ static void keys_are_looked_at_with_head(void **state)
 	testhost_free(t);
 }
 
+/* A server that is none of S3's may say anything. */
+static void a_tag_of_other_bytes_is_none(void **state)
+{
+	struct testhost *t = host(two_keys);
+
+	(void)state;
+	answer_object(t, 200, "e\xff", "v\x01");
+	assert_event(t, "s3.object.changed", "meta/in.json//" ISO,
+		     "{\"bucket\":\"meta\",\"key\":\"in.json\",\"size\":12,\"modified\":\"" ISO
+		     "\",\"first\":true}");
+	answer_object(t, 404, "", NULL);
+	testhost_free(t);
+}
+
 /* Both objects are known, at e1/v1 and e2/v2, and it is time to look again. */
 static struct testhost *settled(void)
 {
@@ -682,6 +696,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_date_has_no_more_digits_than_dates_have),
 		cmocka_unit_test(keys_are_looked_at_with_head),
+		cmocka_unit_test(a_tag_of_other_bytes_is_none),
 		cmocka_unit_test(what_is_known_is_asked_for_conditionally),
 		cmocka_unit_test(a_change_is_told_and_is_not_the_first),
 		cmocka_unit_test(the_same_content_in_a_new_version_is_a_change),
