@@ -1,9 +1,10 @@
-# Read by tests/run and tests/demo: what they need on the machine, and the build.
+# Read by tests/run, tests/demo and tests/fuzz/run: what they need on the machine, and the build.
 
 BUILD_PACKAGES="gcc g++ meson ninja-build pkg-config python3 libevent-dev libjansson-dev
 libcurl4-openssl-dev libinih-dev libsqlite3-dev libssl-dev libexpat1-dev"
 TEST_PACKAGES="libcmocka-dev python3-botocore nodejs npm openjdk-17-jre-headless faketime
 clang"
+FUZZ_PACKAGES="libclang-rt-14-dev"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then

@@ -2,16 +2,7 @@
  * fuzz - the entry point that libFuzzer and the replay of a corpus share.
  *
  * Each fuzz_NAME.c has one, which aborts when a promise is broken.  meson test --suite fuzz
- * runs the files of corpus/NAME and every beginning of each.  To search for more:
- *
- *   CC=clang meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false \
- *            -Dc_args=-fsanitize=fuzzer-no-link
- *   ninja -C build-fuzz tests/fuzz/fuzz_json
- *   mkdir build-fuzz/found
- *   build-fuzz/tests/fuzz/fuzz_json build-fuzz/found tests/fuzz/corpus/json
- *
- * That needs the package of clang's runtime libraries, in Debian 12 libclang-rt-14-dev;
- * running the corpora needs no more than the other tests.
+ * runs the files of corpus/NAME (replay.c); tests/fuzz/run searches for more.
  */
 #ifndef POINTSMAN_TESTS_FUZZ_H
 #define POINTSMAN_TESTS_FUZZ_H

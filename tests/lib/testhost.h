@@ -19,6 +19,9 @@ struct testhost;
  * Runs check() and create(): NULL if one of them refuses (testhost_last_log(NULL) says why). */
 struct testhost *testhost_new(const struct pm_plugin *plugin, const char *instance,
 			      const char *const *settings);
+/* From now on what it is sent may be any lie: an event that is unfit is buried, as a daemon does,
+ * and nobody looks whether an event has the fields of its type. */
+void testhost_lied_to(struct testhost *t);
 /* stop() and destroy(). */
 void testhost_free(struct testhost *t);
 /* Destroy and create the instance again, as a restart does: saved state and held

@@ -62,7 +62,7 @@ struct testhost {
 	struct config *config;
 	struct written *written; /* what of it stands in no file */
 	struct values *values;
-	bool started, stopped;
+	bool started, stopped, lied_to;
 	struct scratch scratch;
 
 	struct handed **handed;
