@@ -1,71 +1,80 @@
 #include "journal/testdisk.h"
 
-#include "base/buf.h"
-#include "base/map.h"
 #include "base/mem.h"
+#include "journal/platter.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct write { /* not yet synced; text.len 0: cut off at `at` */
-	sqlite3_int64 at;
-	struct buf text;
-	bool truncates;
-};
-
-struct file {
-	struct buf now, synced;
-	struct write *writes;
-	size_t n, cap;
-};
-
 struct handle {
 	sqlite3_file base;
-	struct file *file;
+	size_t file;
+	bool name_unsynced; /* of a log: SQLite syncs its directory with the first sync */
+};
+
+struct disk_tape {
+	struct platter *start;
+	struct disk_op **ops;
+	size_t n, cap;
+	/* What is on the disk behind the first `reached`. */
+	struct platter *now;
+	size_t reached;
 };
 
 static struct {
-	struct map files;
+	struct platter *platter;
+	struct disk_tape *tape;
 	enum disk_trouble trouble;
 	uint32_t countdown, writes;
-	bool dead;
-	/* A test may ask, or say so, while another thread writes. */
-	atomic_bool failed, full;
+	bool dead, failed, full;
 } disk;
 
-static void put(struct buf *b, sqlite3_int64 at, const void *data, size_t len)
+/* The journal's thread writes while a test asks, or makes a remark. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock(void)
 {
-	while (b->len < (size_t)at + len)
-		buf_char(b, 0);
-	memcpy(b->data + at, data, len);
+	pthread_mutex_lock(&mutex);
 }
 
-static void apply(struct buf *b, const struct write *w)
+static void unlock(void)
 {
-	if (w->truncates)
-		buf_cut(b, (size_t)w->at);
-	else
-		put(b, w->at, w->text.data, w->text.len);
+	pthread_mutex_unlock(&mutex);
 }
 
-static void forget_writes(struct file *f)
+static struct disk_op *new_op(enum disk_op_kind kind, size_t file)
 {
-	for (size_t i = 0; i < f->n; i++)
-		buf_free(&f->writes[i].text);
-	f->n = 0;
+	struct disk_op *op = mem_new(struct disk_op);
+
+	*op = (struct disk_op){.kind = kind, .file = file, .refs = 1};
+	return op;
 }
 
-static void free_file(void *p)
+static void record(struct disk_tape *t, struct disk_op *op)
 {
-	struct file *f = p;
+	mem_room(t->ops, t->n, t->cap);
+	t->ops[t->n++] = op;
+	op->refs++;
+}
 
-	forget_writes(f);
-	free(f->writes);
-	buf_free(&f->now);
-	buf_free(&f->synced);
-	free(f);
+static void apply(struct disk_op *op)
+{
+	if (disk.platter)
+		platter_apply(disk.platter, op);
+	if (disk.tape)
+		record(disk.tape, op);
+	disk_op_unref(op);
+}
+
+static void apply_to_names(enum disk_op_kind kind, size_t file, const char *name, const char *to)
+{
+	struct disk_op *op = new_op(kind, file);
+
+	op->name = mem_text(name);
+	op->to = mem_text(to);
+	apply(op);
 }
 
 /* The result for this write or sync. */
@@ -93,77 +102,97 @@ static int disk_close(sqlite3_file *f)
 	return SQLITE_OK;
 }
 
-static struct file *file_of(sqlite3_file *f)
+static struct handle *handle_of(sqlite3_file *f)
 {
-	return ((struct handle *)(void *)f)->file;
+	return (struct handle *)(void *)f;
 }
 
 static int disk_read(sqlite3_file *base, void *out, int len, sqlite3_int64 at)
 {
-	struct file *f = file_of(base);
-	size_t there = (size_t)at < f->now.len ? f->now.len - (size_t)at : 0;
+	const struct buf *b;
+	size_t there;
 
-	if (there >= (size_t)len) {
-		memcpy(out, f->now.data + at, (size_t)len);
-		return SQLITE_OK;
-	}
+	lock();
+	b = platter_content(disk.platter, handle_of(base)->file);
+	there = (size_t)at < b->len ? b->len - (size_t)at : 0;
+	if (there > (size_t)len)
+		there = (size_t)len;
 	memset(out, 0, (size_t)len);
 	if (there)
-		memcpy(out, f->now.data + at, there);
-	return SQLITE_IOERR_SHORT_READ;
-}
-
-static struct write *note_write(struct file *f, sqlite3_int64 at)
-{
-	mem_room(f->writes, f->n, f->cap);
-	f->writes[f->n] = (struct write){.at = at};
-	return &f->writes[f->n++];
+		memcpy(out, b->data + at, there);
+	unlock();
+	return there == (size_t)len ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
 static int disk_write(sqlite3_file *base, const void *data, int len, sqlite3_int64 at)
 {
-	struct file *f = file_of(base);
-	int rc = meet_trouble(SQLITE_IOERR_WRITE);
-	struct write *w;
+	struct disk_op *op;
+	int rc;
 
-	if (rc != SQLITE_OK)
-		return rc;
-	w = note_write(f, at);
-	buf_add(&w->text, data, (size_t)len);
-	apply(&f->now, w);
-	return SQLITE_OK;
+	lock();
+	rc = meet_trouble(SQLITE_IOERR_WRITE);
+	if (rc == SQLITE_OK) {
+		op = new_op(OP_WRITE, handle_of(base)->file);
+		op->at = (size_t)at;
+		buf_add(&op->text, data, (size_t)len);
+		apply(op);
+	}
+	unlock();
+	return rc;
 }
 
 static int disk_truncate(sqlite3_file *base, sqlite3_int64 size)
 {
-	struct file *f = file_of(base);
-	int rc = meet_trouble(SQLITE_IOERR_TRUNCATE);
-	struct write *w;
+	struct disk_op *op;
+	int rc;
 
-	if (rc != SQLITE_OK)
-		return rc;
-	w = note_write(f, size);
-	w->truncates = true;
-	apply(&f->now, w);
-	return SQLITE_OK;
+	lock();
+	rc = meet_trouble(SQLITE_IOERR_TRUNCATE);
+	if (rc == SQLITE_OK) {
+		op = new_op(OP_SIZE, handle_of(base)->file);
+		op->at = (size_t)size;
+		apply(op);
+	}
+	unlock();
+	return rc;
+}
+
+static void apply_sync(struct handle *h)
+{
+	apply(new_op(OP_SYNC, h->file));
+	if (h->name_unsynced)
+		apply(new_op(OP_SYNC_NAMES, h->file));
+	h->name_unsynced = false;
+}
+
+static void lose_sync(const struct handle *h)
+{
+	struct disk_op *op = new_op(OP_LOST_SYNC, h->file);
+
+	op->at = disk.writes;
+	apply(op);
 }
 
 static int disk_sync(sqlite3_file *base, int flags)
 {
-	struct file *f = file_of(base);
-	int rc = meet_trouble(SQLITE_IOERR_FSYNC);
+	int rc;
 
 	(void)flags;
-	for (size_t i = 0; i < f->n && rc == SQLITE_OK; i++)
-		apply(&f->synced, &f->writes[i]);
-	if (!disk.dead)
-		forget_writes(f);
+	lock();
+	rc = meet_trouble(SQLITE_IOERR_FSYNC);
+	if (rc == SQLITE_OK)
+		apply_sync(handle_of(base));
+	else if (!disk.dead)
+		lose_sync(handle_of(base));
+	unlock();
 	return rc;
 }
 
 static int disk_size(sqlite3_file *base, sqlite3_int64 *size)
 {
-	*size = (sqlite3_int64)file_of(base)->now.len;
+	lock();
+	*size = (sqlite3_int64)platter_content(disk.platter, handle_of(base)->file)->len;
+	unlock();
 	return SQLITE_OK;
 }
 
@@ -189,16 +218,17 @@ static int disk_control(sqlite3_file *f, int op, void *arg)
 	return SQLITE_NOTFOUND;
 }
 
+/* As SQLite takes a disk to be under Linux, so that it writes here what it writes there. */
 static int disk_sector(sqlite3_file *f)
 {
 	(void)f;
-	return 512;
+	return 4096;
 }
 
 static int disk_character(sqlite3_file *f)
 {
 	(void)f;
-	return 0;
+	return SQLITE_IOCAP_POWERSAFE_OVERWRITE;
 }
 
 static const sqlite3_io_methods methods = {
@@ -217,38 +247,60 @@ static const sqlite3_io_methods methods = {
 	.xDeviceCharacteristics = disk_character,
 };
 
+static void make_file(struct handle *h, const char *name, int flags)
+{
+	h->file = platter_new_file(disk.platter);
+	if (name)
+		apply_to_names(OP_NAME, h->file, name, NULL);
+	h->name_unsynced = flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL);
+}
+
 static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int flags, int *out)
 {
-	struct handle *h = (struct handle *)(void *)base;
+	struct handle *h = handle_of(base);
+	int rc = SQLITE_OK;
 
 	(void)vfs;
-	h->base.pMethods = &methods;
-	h->file = map_get(&disk.files, name ? name : "(temporary)");
-	if (!h->file) {
-		h->file = mem_new(struct file);
-		map_put(&disk.files, name ? name : "(temporary)", h->file);
+	*h = (struct handle){0};
+	lock();
+	if (!name || !platter_find(disk.platter, name, &h->file)) {
+		if (flags & SQLITE_OPEN_CREATE && !disk.dead)
+			make_file(h, name, flags);
+		else
+			rc = SQLITE_CANTOPEN;
 	}
+	unlock();
+	if (rc == SQLITE_OK)
+		h->base.pMethods = &methods;
 	if (out)
 		*out = flags;
-	return SQLITE_OK;
+	return rc;
 }
 
 static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync)
 {
-	struct file *f = disk.dead ? NULL : map_remove(&disk.files, name);
+	size_t file;
 
 	(void)vfs;
-	(void)sync;
-	if (f)
-		free_file(f);
+	lock();
+	if (!disk.dead && platter_find(disk.platter, name, &file)) {
+		apply_to_names(OP_UNNAME, file, name, NULL);
+		if (sync)
+			apply(new_op(OP_SYNC_NAMES, 0));
+	}
+	unlock();
 	return SQLITE_OK;
 }
 
 static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
 {
+	size_t file;
+
 	(void)vfs;
 	(void)flags;
-	*out = map_get(&disk.files, name) != NULL;
+	lock();
+	*out = platter_find(disk.platter, name, &file);
+	unlock();
 	return SQLITE_OK;
 }
 
@@ -284,75 +336,158 @@ void disk_insert(void)
 {
 	register_vfs();
 	disk_remove();
+	disk.platter = platter_new();
 }
 
 void disk_remove(void)
 {
-	map_free(&disk.files, free_file);
+	platter_free(disk.platter);
+	disk_tape_free(disk.tape);
 	memset(&disk, 0, sizeof disk);
 }
 
 void disk_fail(enum disk_trouble trouble, uint32_t at)
 {
+	lock();
 	disk.trouble = trouble;
 	disk.countdown = at;
 	disk.failed = false;
+	unlock();
 }
 
 bool disk_failed(void)
 {
-	return disk.failed;
+	bool failed;
+
+	lock();
+	failed = disk.failed;
+	unlock();
+	return failed;
 }
 
 void disk_stay_full(bool full)
 {
+	lock();
 	disk.full = full;
+	unlock();
 }
 
 uint32_t disk_writes(void)
 {
-	return disk.writes;
+	uint32_t n;
+
+	lock();
+	n = disk.writes;
+	unlock();
+	return n;
 }
 
-static uint32_t next_random(uint32_t *seed)
+void disk_lose_power(enum disk_loss loss, uint32_t seed)
 {
-	*seed = *seed * 1664525 + 1013904223;
-	return *seed >> 16;
-}
-
-/* Of a write that is half done, any 512 bytes may be there and others not. */
-static void keep_some(struct file *f, uint32_t *seed)
-{
-	for (size_t i = 0; i < f->n; i++) {
-		struct write *w = &f->writes[i];
-
-		if (w->truncates && next_random(seed) % 2)
-			apply(&f->synced, w);
-		for (size_t at = 0; at < w->text.len; at += 512) {
-			size_t len = w->text.len - at < 512 ? w->text.len - at : 512;
-
-			if (next_random(seed) % 2)
-				put(&f->synced, w->at + (sqlite3_int64)at, w->text.data + at, len);
-		}
-	}
+	platter_cut(disk.platter, loss, seed);
+	disk.trouble = DISK_GOOD;
+	disk.countdown = 0;
+	disk.dead = disk.full = false;
 }
 
 void disk_power_cut(uint32_t seed)
 {
-	struct map_entry *e;
+	disk_lose_power(seed ? DISK_LOSE_ANY : DISK_LOSE_ALL, seed);
+}
 
-	for (size_t i = 0; (e = map_next(&disk.files, &i));) {
-		struct file *f = e->value;
+bool disk_damage(const char *name, size_t at, const void *bytes, size_t len)
+{
+	struct disk_op *op;
+	size_t file;
+	bool found;
 
-		if (seed)
-			keep_some(f, &seed);
-		forget_writes(f);
-		buf_cut(&f->now, 0);
-		if (f->synced.len)
-			buf_add(&f->now, f->synced.data, f->synced.len);
+	lock();
+	found = platter_find(disk.platter, name, &file);
+	if (found) {
+		op = new_op(OP_WRITE, file);
+		op->at = at;
+		buf_add(&op->text, bytes, len);
+		apply(op);
+		apply(new_op(OP_SYNC, file));
 	}
-	disk.trouble = DISK_GOOD;
-	disk.countdown = 0;
-	disk.dead = false;
-	disk.full = false;
+	unlock();
+	return found;
+}
+
+uint64_t disk_hash(void)
+{
+	return platter_hash(disk.platter);
+}
+
+void disk_record(void)
+{
+	lock();
+	disk.tape = mem_new(struct disk_tape);
+	platter_settle(disk.platter);
+	disk.tape->start = platter_copy(disk.platter);
+	unlock();
+}
+
+void disk_mark(uint64_t remark)
+{
+	struct disk_op *op = new_op(OP_MARK, 0);
+
+	op->at = (size_t)remark;
+	lock();
+	apply(op);
+	unlock();
+}
+
+struct disk_tape *disk_stop(void)
+{
+	struct disk_tape *tape = disk.tape;
+
+	disk.tape = NULL;
+	return tape;
+}
+
+void disk_tape_free(struct disk_tape *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		disk_op_unref(t->ops[i]);
+	free(t->ops);
+	platter_free(t->start);
+	platter_free(t->now);
+	free(t);
+}
+
+size_t disk_tape_length(const struct disk_tape *t)
+{
+	return t->n;
+}
+
+bool disk_tape_syncs(const struct disk_tape *t, size_t at)
+{
+	return at < t->n && (t->ops[at]->kind == OP_SYNC || t->ops[at]->kind == OP_SYNC_NAMES);
+}
+
+void disk_play(struct disk_tape *t, size_t at, enum disk_loss loss, uint32_t seed)
+{
+	if (!t->now || at < t->reached) {
+		platter_free(t->now);
+		t->now = platter_copy(t->start);
+		t->reached = 0;
+	}
+	while (t->reached < at)
+		platter_apply(t->now, t->ops[t->reached++]);
+	disk_insert();
+	platter_free(disk.platter);
+	disk.platter = platter_copy(t->now);
+	disk_lose_power(loss, seed);
+}
+
+void disk_tape_marks(const struct disk_tape *t, size_t at, void (*fn)(uint64_t remark, void *arg),
+		     void *arg)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (t->ops[i]->kind == OP_MARK)
+			fn(t->ops[i]->at, arg);
+	}
 }
