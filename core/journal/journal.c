@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,19 @@ static bool is_damage(int rc)
 	return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
 }
 
+/* The name of a new file is durable only with its directory. */
+bool journal_sync_directory(const char *path)
+{
+	char *copy = mem_text(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return ok;
+}
+
 /* Found while running: the next start looks at every page and salvages. */
 static void leave_suspicion(struct journal *j)
 {
@@ -50,6 +64,7 @@ static void leave_suspicion(struct journal *j)
 
 	if (fd >= 0)
 		close(fd);
+	journal_sync_directory(path);
 	free(path);
 }
 
@@ -177,39 +192,23 @@ static bool take_lock(struct journal *j, struct err *err)
 	return j->lock >= 0;
 }
 
-/* The name of a new file is durable only with its directory. */
-static bool sync_directory(const struct journal *j, struct err *err)
-{
-	int fd = open(j->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-
-	if (!ok)
-		err_set(err, "state directory %s: cannot sync it: %s", j->directory,
-			strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
+/* Its own name, too, is durable only with the directory it is in, which need not be ours to
+ * read if it was there before us. */
 static bool make_directory(const struct journal *j, struct err *err)
 {
-	if (mkdir(j->directory, 0700) != 0 && errno != EEXIST) {
+	bool made = mkdir(j->directory, 0700) == 0;
+
+	if (!made && errno != EEXIST) {
 		err_set(err, "state directory %s: cannot make it: %s", j->directory,
 			strerror(errno));
 		return false;
 	}
+	if (!journal_sync_directory(j->directory) && made) {
+		err_set(err, "state directory %s: cannot sync the directory it is in: %s",
+			j->directory, strerror(errno));
+		return false;
+	}
 	return true;
-}
-
-/* A crash between the two renames of a salvage leaves what was saved under its own name. */
-static void finish_salvage(const struct journal *j)
-{
-	char *saved = path_in(j, "journal.db.saved");
-
-	if (access(j->path, F_OK) != 0 && access(saved, F_OK) == 0 && rename(saved, j->path) != 0)
-		log_error("journal %s: cannot put %s in its place: %s", j->path, saved,
-			  strerror(errno));
-	free(saved);
 }
 
 /* SQLite gives the log the mode of the file, so only this one need be made by us. */
@@ -217,14 +216,18 @@ static bool make_private_file(const struct journal *j, struct err *err)
 {
 	int fd;
 
-	finish_salvage(j);
+	if (!journal_finish_salvage(j->world, j->path, err))
+		return false;
 	fd = open(j->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		err_set(err, "journal %s: cannot open it: %s", j->path, strerror(errno));
 		return false;
 	}
 	close(fd);
-	return sync_directory(j, err);
+	if (journal_sync_directory(j->path))
+		return true;
+	err_set(err, "state directory %s: cannot sync it: %s", j->directory, strerror(errno));
+	return false;
 }
 
 static int read_number(sqlite3 *db, const char *sql, int64_t *n)
@@ -275,12 +278,16 @@ static void disconnect(struct journal *j)
 		sqlite3_finalize(j->statements[i]);
 		j->statements[i] = NULL;
 	}
-	/* After a failed write the log on disk is the truth; moving it into the file would
-	 * be one more write. */
-	if (j->db && j->failed)
-		sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(j->db);
 	j->db = NULL;
+}
+
+/* The log stays as it is: moving it into the file would be one more write. */
+static void disconnect_without_a_write(struct journal *j)
+{
+	if (j->db)
+		sqlite3_db_config(j->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	disconnect(j);
 }
 
 static int make_schema(struct journal *j)
@@ -397,7 +404,7 @@ static bool open_or_salvage(struct journal *j, bool *fresh, struct err *err)
 	if (is_damage(rc)) {
 		log_error("journal %s is damaged (%s); saving what can be read", j->path,
 			  sqlite3_errstr(rc));
-		disconnect(j);
+		disconnect_without_a_write(j);
 		if (!journal_salvage(j->world, j->path, err))
 			return false;
 		rc = open_file(j, fresh, &version);
@@ -456,13 +463,21 @@ static enum journal_status mark_open(struct journal *j, bool *unclean, struct er
 	return status;
 }
 
+/* One that lost its bytes with the power is of no use. */
+static bool is_reserve(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_size >= RESERVE_BYTES;
+}
+
 void journal_make_reserve(struct journal *j)
 {
 	char *path = path_in(j, "reserve");
 	int64_t room = j->world->disk_free(j->world, j->directory);
 	int fd, problem;
 
-	if (access(path, F_OK) != 0 && room > 4 * (int64_t)RESERVE_BYTES) {
+	if (!is_reserve(path) && room > 4 * (int64_t)RESERVE_BYTES) {
 		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		problem = fd < 0 ? errno : posix_fallocate(fd, 0, RESERVE_BYTES);
 		if (problem) {
@@ -554,9 +569,13 @@ static void unmark(struct journal *j)
 		log_warn("%s; the next start treats this stop as a crash", err.text);
 }
 
+/* After a failed write the log on disk is the truth. */
 static void close_files(struct journal *j)
 {
-	disconnect(j);
+	if (j->failed)
+		disconnect_without_a_write(j);
+	else
+		disconnect(j);
 	if (j->lock >= 0)
 		close(j->lock);
 	free(j->unreadable);

@@ -82,6 +82,9 @@ enum journal_status journal_trouble(struct journal *j, int rc, struct err *err);
 /* Remember that the row of `seq` is not what was written. */
 void journal_note_unreadable(struct journal *j, uint64_t seq);
 
+/* Make what was done to names durable in the directory that holds `path`.  False with errno. */
+bool journal_sync_directory(const char *path);
+
 /* Set the reserve aside if it is not there and the disk has room for it. */
 void journal_make_reserve(struct journal *j);
 
@@ -100,5 +103,7 @@ bool journal_column_delivery(sqlite3_stmt *s, struct delivery *d);
 /* salvage.c: move what can be read of the damaged file into a new one, set the damaged one
  * aside.  What was lost is told by the value "lost" in the space "journal" of the new one. */
 bool journal_salvage(struct world *world, const char *path, struct err *err);
+/* What a salvage that was cut off has left to do, if it had saved all; before anything else. */
+bool journal_finish_salvage(struct world *world, const char *path, struct err *err);
 
 #endif

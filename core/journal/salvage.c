@@ -42,6 +42,7 @@ struct rescue {
 	uint64_t *held;     /* events of slots and windows */
 	size_t nheld, cap_held;
 	size_t left;
+	int trouble; /* SQLite's, of the first row that could not be written */
 };
 
 struct table {
@@ -66,17 +67,21 @@ static void saw(struct rescue *r, uint64_t seq)
 		r->highest = seq;
 }
 
-static void insert_row(sqlite3_stmt *insert)
+/* A damaged file may have a row twice. */
+static void insert_row(struct rescue *r, sqlite3_stmt *insert)
 {
-	sqlite3_step(insert);
+	int rc = sqlite3_step(insert);
+
 	sqlite3_reset(insert);
+	if (rc != SQLITE_DONE && rc != SQLITE_CONSTRAINT && !r->trouble)
+		r->trouble = rc;
 }
 
-static void copy_columns(sqlite3_stmt *row, sqlite3_stmt *insert)
+static void copy_columns(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert)
 {
 	for (int i = 0; i < sqlite3_column_count(row); i++)
 		sqlite3_bind_value(insert, i + 1, sqlite3_column_value(row, i));
-	insert_row(insert);
+	insert_row(r, insert);
 	sqlite3_clear_bindings(insert);
 }
 
@@ -106,7 +111,7 @@ static void copy_event(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert
 	else if (r->tight && !is_needed(r, seq))
 		r->left++;
 	else
-		copy_columns(row, insert);
+		copy_columns(r, row, insert);
 	journal_event_clear(&ev);
 }
 
@@ -115,7 +120,7 @@ static void copy_delivery(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *ins
 	struct delivery d;
 
 	if (journal_column_delivery(row, &d))
-		copy_columns(row, insert);
+		copy_columns(r, row, insert);
 	else
 		r->bad_rows++;
 	saw(r, d.seq);
@@ -125,7 +130,7 @@ static void copy_delivery(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *ins
 static void copy_seen(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert)
 {
 	saw(r, (uint64_t)sqlite3_column_int64(row, 0));
-	copy_columns(row, insert);
+	copy_columns(r, row, insert);
 }
 
 #define WITHIN(key) " WHERE " key " >= ?1 AND " key " <= ?2 ORDER BY " key
@@ -287,7 +292,7 @@ static void copy_value(struct rescue *r, sqlite3_stmt *row, sqlite3_stmt *insert
 	else if (space && key && strcmp(space, "journal") == 0 && strcmp(key, "last") == 0)
 		saw(r, strtoull(value, NULL, 10));
 	free(value);
-	copy_columns(row, insert);
+	copy_columns(r, row, insert);
 }
 
 /* Forwards, then backwards: keys are words, so there is no halving. */
@@ -370,7 +375,7 @@ static void put_value(struct rescue *r, const char *key, const char *value)
 	sqlite3_bind_text(s, 1, "journal", -1, SQLITE_STATIC);
 	sqlite3_bind_text(s, 2, key, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(s, 3, value, (int)strlen(value), SQLITE_STATIC);
-	insert_row(s);
+	insert_row(r, s);
 	sqlite3_finalize(s);
 }
 
@@ -437,10 +442,10 @@ static bool make_new(struct rescue *r, struct world *world, const char *path, st
 
 static bool finish_new(struct rescue *r, const char *path, struct err *err)
 {
-	if (sqlite3_exec(r->to, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+	if (!r->trouble && sqlite3_exec(r->to, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
 		return true;
 	err_set(err, "journal: cannot write %s with what was saved of the damaged one: %s", path,
-		sqlite3_errmsg(r->to));
+		r->trouble ? sqlite3_errstr(r->trouble) : sqlite3_errmsg(r->to));
 	return false;
 }
 
@@ -543,31 +548,55 @@ static char *dated_name(struct world *world, const char *path)
 	return name;
 }
 
-static void sync_directory_of(const char *path)
+static char *whole_name(const char *path)
 {
-	char *copy = mem_text(path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(copy);
+	return mem_format("%s.salvaged", path);
 }
 
-/* The log first: beside a new file of the same name it would be taken for that one's. */
-static bool set_aside(const char *path, const char *aside, const char *fresh, struct err *err)
+/* From here on the damaged file is no longer needed, and journal_finish_salvage() goes on
+ * with this one whatever happens. */
+static bool call_whole(const char *path, const char *fresh, struct err *err)
 {
-	char *log = mem_format("%s-wal", path), *aside_log = mem_format("%s-wal", aside);
-	bool ok = (rename(log, aside_log) == 0 || errno == ENOENT) && rename(path, aside) == 0 &&
-		  rename(fresh, path) == 0;
+	char *whole = whole_name(path);
+	bool ok = rename(fresh, whole) == 0 && journal_sync_directory(path);
 
 	if (!ok)
-		err_set(err, "journal %s is damaged; cannot set it aside as %s: %s", path, aside,
-			strerror(errno));
-	sync_directory_of(path);
+		err_set(err, "journal: cannot rename %s to %s: %s", fresh, whole, strerror(errno));
+	free(whole);
+	return ok;
+}
+
+static bool move_if_there(const char *from, const char *to)
+{
+	return rename(from, to) == 0 || errno == ENOENT;
+}
+
+/* The damaged file and its log are away for good before the new one takes their place: a
+ * log beside a file of the same name would be taken for that one's. */
+static bool replace(const char *path, const char *aside, const char *whole)
+{
+	char *log = mem_format("%s-wal", path), *aside_log = mem_format("%s-wal", aside);
+	bool ok = move_if_there(path, aside) && move_if_there(log, aside_log) &&
+		  journal_sync_directory(path) && rename(whole, path) == 0 &&
+		  journal_sync_directory(path);
+
 	free(log);
 	free(aside_log);
+	return ok;
+}
+
+bool journal_finish_salvage(struct world *world, const char *path, struct err *err)
+{
+	char *whole = whole_name(path), *aside = dated_name(world, path);
+	bool ok = access(whole, F_OK) != 0 || replace(path, aside, whole);
+
+	if (!ok)
+		err_set(err,
+			"journal %s is damaged; cannot set it aside as %s and put %s in its place: "
+			"%s",
+			path, aside, whole, strerror(errno));
+	free(whole);
+	free(aside);
 	return ok;
 }
 
@@ -584,7 +613,7 @@ static bool is_tight(struct world *world, const char *path)
 bool journal_salvage(struct world *world, const char *path, struct err *err)
 {
 	struct buf lost = {0};
-	char *fresh = mem_format("%s.saved", path), *aside = dated_name(world, path);
+	char *fresh = mem_format("%s.salvaging", path), *aside = dated_name(world, path);
 	char *copy = mem_format("%s.copy", path);
 	struct rescue r = {.lost = &lost, .cursor = UINT64_MAX, .tight = is_tight(world, path)};
 	bool ok = make_new(&r, world, fresh, err);
@@ -600,7 +629,7 @@ bool journal_salvage(struct world *world, const char *path, struct err *err)
 	sqlite3_finalize(r.open);
 	sqlite3_close(r.to);
 	free(r.held);
-	ok = ok && set_aside(path, aside, fresh, err);
+	ok = ok && call_whole(path, fresh, err) && journal_finish_salvage(world, path, err);
 	if (ok)
 		log_warn("journal %s was damaged; lost: %s", path, buf_text(&lost));
 	buf_free(&lost);

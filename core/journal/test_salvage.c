@@ -405,11 +405,11 @@ static void what_was_lost_is_told_until_acknowledged(void **state)
 	assert_null(f->found.damaged);
 }
 
-/* The crash comes between the two renames. */
+/* The crash comes when all was saved, and the damaged file is away. */
 static void a_salvage_that_was_cut_off_is_finished(void **state)
 {
 	struct fixture *f = *state;
-	char *saved = mem_format("%s.saved", f->path);
+	char *saved = mem_format("%s.salvaged", f->path);
 	struct left left;
 
 	assert_int_equal(rename(f->path, saved), 0);

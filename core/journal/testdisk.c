@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "journal/platter.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -277,30 +278,38 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int 
 	return rc;
 }
 
-static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync)
+static int remove_name(const char *name, bool sync)
 {
 	size_t file;
+	int problem = ENOENT;
 
-	(void)vfs;
 	lock();
-	if (!disk.dead && platter_find(disk.platter, name, &file)) {
+	if (disk.dead)
+		problem = EIO;
+	else if (platter_find(disk.platter, name, &file)) {
 		apply_to_names(OP_UNNAME, file, name, NULL);
 		if (sync)
 			apply(new_op(OP_SYNC_NAMES, 0));
+		problem = 0;
 	}
 	unlock();
+	return problem;
+}
+
+static int vfs_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+	(void)vfs;
+	remove_name(name, sync);
 	return SQLITE_OK;
 }
 
 static int vfs_access(sqlite3_vfs *vfs, const char *name, int flags, int *out)
 {
-	size_t file;
+	int64_t size;
 
 	(void)vfs;
 	(void)flags;
-	lock();
-	*out = platter_find(disk.platter, name, &file);
-	unlock();
+	*out = disk_find(name, &size) == 0;
 	return SQLITE_OK;
 }
 
@@ -412,6 +421,67 @@ bool disk_damage(const char *name, size_t at, const void *bytes, size_t len)
 	}
 	unlock();
 	return found;
+}
+
+int disk_make(const char *name)
+{
+	size_t file;
+	int problem = 0;
+
+	lock();
+	if (disk.dead)
+		problem = EIO;
+	else if (!platter_find(disk.platter, name, &file))
+		apply_to_names(OP_NAME, platter_new_file(disk.platter), name, NULL);
+	unlock();
+	return problem;
+}
+
+int disk_find(const char *name, int64_t *size)
+{
+	size_t file;
+	bool found;
+
+	lock();
+	found = platter_find(disk.platter, name, &file);
+	if (found)
+		*size = (int64_t)platter_content(disk.platter, file)->len;
+	unlock();
+	return found ? 0 : ENOENT;
+}
+
+int disk_rename(const char *from, const char *to)
+{
+	size_t file;
+	int problem = ENOENT;
+
+	lock();
+	if (disk.dead)
+		problem = EIO;
+	else if (platter_find(disk.platter, from, &file)) {
+		apply_to_names(OP_RENAME, file, from, to);
+		problem = 0;
+	}
+	unlock();
+	return problem;
+}
+
+int disk_unlink(const char *name)
+{
+	return remove_name(name, false);
+}
+
+int disk_sync_names(void)
+{
+	int problem = EIO;
+
+	lock();
+	if (!disk.dead) {
+		apply(new_op(OP_SYNC_NAMES, 0));
+		problem = 0;
+	}
+	unlock();
+	return problem;
 }
 
 uint64_t disk_hash(void)

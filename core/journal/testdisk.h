@@ -48,6 +48,14 @@ bool disk_damage(const char *name, size_t at, const void *bytes, size_t len);
 uint64_t disk_hash(void); /* the same for the same content */
 void disk_remove(void);
 
+/* Files that are made, moved and removed in other ways than SQLite's; a program that is linked
+ * with testdisk_calls.c does so by itself.  0, or an errno. */
+int disk_make(const char *name); /* empty; nothing if it is there */
+int disk_find(const char *name, int64_t *size);
+int disk_rename(const char *from, const char *to);
+int disk_unlink(const char *name);
+int disk_sync_names(void);
+
 /* From now on all is recorded; what is there counts as durable. */
 void disk_record(void);
 /* A remark between two operations, from any thread: say, what was acknowledged just now. */
