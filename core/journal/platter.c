@@ -66,20 +66,28 @@ static void wait_for_sync(struct pending *w, struct disk_op *c)
 	c->refs++;
 }
 
-struct platter *platter_copy(const struct platter *p)
+/* All but what is visible and not durable. */
+static struct platter *copy_durable(const struct platter *p)
 {
 	struct platter *copy = platter_new();
 
-	for (size_t i = 0; i < p->nfiles; i++) {
-		size_t n = platter_new_file(copy);
-
-		copy_bytes(&copy->files[n].now, &p->files[i].now);
-		copy_bytes(&copy->files[n].durable, &p->files[i].durable);
-	}
-	copy_names(&copy->names, &p->names);
+	while (copy->nfiles < p->nfiles)
+		platter_new_file(copy);
+	for (size_t i = 0; i < p->nfiles; i++)
+		copy_bytes(&copy->files[i].durable, &p->files[i].durable);
 	copy_names(&copy->durable_names, &p->durable_names);
 	for (size_t i = 0; i < p->pending.n; i++)
 		wait_for_sync(&copy->pending, p->pending.list[i]);
+	return copy;
+}
+
+struct platter *platter_copy(const struct platter *p)
+{
+	struct platter *copy = copy_durable(p);
+
+	for (size_t i = 0; i < p->nfiles; i++)
+		copy_bytes(&copy->files[i].now, &p->files[i].now);
+	copy_names(&copy->names, &p->names);
 	return copy;
 }
 
@@ -261,6 +269,14 @@ void platter_cut(struct platter *p, enum disk_loss loss, uint32_t seed)
 	copy_names(&p->names, &p->durable_names);
 }
 
+struct platter *platter_left(const struct platter *p, enum disk_loss loss, uint32_t seed)
+{
+	struct platter *left = copy_durable(p);
+
+	platter_cut(left, loss, seed);
+	return left;
+}
+
 static bool concerns(const struct disk_op *pending, const struct disk_op *sync)
 {
 	if (sync->kind == OP_SYNC_NAMES)
@@ -309,6 +325,20 @@ void platter_apply(struct platter *p, struct disk_op *c)
 	wait_for_sync(&p->pending, c);
 }
 
+/* hash64() is slower, and this need not be good. */
+static uint64_t hash_bytes(const struct buf *b)
+{
+	uint64_t h = b->len, word;
+	size_t at = 0;
+
+	for (; at + sizeof word <= b->len; at += sizeof word) {
+		memcpy(&word, b->data + at, sizeof word);
+		h = (h ^ word) * 0x9e3779b97f4a7c15U;
+		h ^= h >> 32;
+	}
+	return b->len ? hash64(b->data + at, b->len - at, h) : h;
+}
+
 uint64_t platter_hash(const struct platter *p)
 {
 	uint64_t hash = 0;
@@ -318,7 +348,7 @@ uint64_t platter_hash(const struct platter *p)
 		const struct buf *b = &p->files[(size_t)(uintptr_t)e->value - 1].now;
 
 		/* Whatever the order of the names. */
-		hash += hash64(e->key, strlen(e->key), hash64(buf_text(b), b->len, 1));
+		hash += hash64(e->key, strlen(e->key), hash_bytes(b));
 	}
 	return hash;
 }

@@ -49,6 +49,8 @@ void platter_apply(struct platter *p, struct disk_op *c);
 void platter_settle(struct platter *p); /* all that is there is durable */
 /* Only what is durable is left, and of the rest what `loss` says; all of it is durable then. */
 void platter_cut(struct platter *p, enum disk_loss loss, uint32_t seed);
+/* A new one with what a cut leaves of this one. */
+struct platter *platter_left(const struct platter *p, enum disk_loss loss, uint32_t seed);
 /* The same for what has the same names and bytes. */
 uint64_t platter_hash(const struct platter *p);
 

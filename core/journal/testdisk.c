@@ -549,8 +549,7 @@ void disk_play(struct disk_tape *t, size_t at, enum disk_loss loss, uint32_t see
 		platter_apply(t->now, t->ops[t->reached++]);
 	disk_insert();
 	platter_free(disk.platter);
-	disk.platter = platter_copy(t->now);
-	disk_lose_power(loss, seed);
+	disk.platter = platter_left(t->now, loss, seed);
 }
 
 void disk_tape_marks(const struct disk_tape *t, size_t at, void (*fn)(uint64_t remark, void *arg),
