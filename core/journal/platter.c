@@ -130,6 +130,16 @@ bool platter_find(struct platter *p, const char *name, size_t *file)
 	return value != NULL;
 }
 
+size_t platter_count(const struct platter *p, const char *part)
+{
+	struct map_entry *e;
+	size_t n = 0;
+
+	for (size_t i = 0; (e = map_next(&p->names, &i));)
+		n += strstr(e->key, part) != NULL;
+	return n;
+}
+
 const struct buf *platter_content(struct platter *p, size_t file)
 {
 	return &p->files[file].now;
@@ -172,6 +182,15 @@ static void change_names(struct map *names, const struct disk_op *c)
 static bool is_of_file(const struct disk_op *c)
 {
 	return c->kind == OP_WRITE || c->kind == OP_SIZE;
+}
+
+size_t platter_unsynced(const struct platter *p, bool names)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->pending.n; i++)
+		n += !names || !is_of_file(p->pending.list[i]);
+	return n;
 }
 
 static void make_durable(struct platter *p, const struct disk_op *c)

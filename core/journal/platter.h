@@ -43,7 +43,10 @@ void platter_free(struct platter *p);
 
 size_t platter_new_file(struct platter *p); /* empty, without a name */
 bool platter_find(struct platter *p, const char *name, size_t *file);
+size_t platter_count(const struct platter *p, const char *part); /* names with this in them */
 const struct buf *platter_content(struct platter *p, size_t file);
+/* Operations, or of them those on names, not yet durable. */
+size_t platter_unsynced(const struct platter *p, bool names);
 /* The platter keeps a reference of its own while it needs one. */
 void platter_apply(struct platter *p, struct disk_op *c);
 void platter_settle(struct platter *p); /* all that is there is durable */

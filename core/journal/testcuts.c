@@ -99,7 +99,7 @@ static void cut(struct cuts *c, struct disk_tape *tape, size_t at, enum disk_los
 void cuts_run(struct cuts *c, struct disk_tape *tape)
 {
 	size_t step = c->step && !cuts_long() ? c->step : 1;
-	uint32_t seeds = cuts_seeds(c->seeds ? c->seeds : 1);
+	uint32_t seeds = cuts_seeds(c->seeds ? c->seeds : 1), here;
 	struct map seen = {0};
 
 	for (size_t at = 0; at <= disk_tape_length(tape); at++) {
@@ -107,7 +107,10 @@ void cuts_run(struct cuts *c, struct disk_tape *tape)
 			continue;
 		c->points++;
 		cut(c, tape, at, DISK_LOSE_ALL, 0, &seen);
-		for (uint32_t seed = 1; seed <= seeds; seed++) {
+		if (!disk_tape_unsynced(tape, false))
+			continue;
+		here = disk_tape_unsynced(tape, true) ? seeds * 6 : seeds;
+		for (uint32_t seed = 1; seed <= here; seed++) {
 			for (int loss = DISK_LOSE_LATEST; loss < DISK_LOSSES; loss++)
 				cut(c, tape, at, (enum disk_loss)loss, seed + (uint32_t)at * 1000,
 				    &seen);

@@ -484,6 +484,16 @@ int disk_sync_names(void)
 	return problem;
 }
 
+size_t disk_count(const char *part)
+{
+	size_t n;
+
+	lock();
+	n = platter_count(disk.platter, part);
+	unlock();
+	return n;
+}
+
 uint64_t disk_hash(void)
 {
 	return platter_hash(disk.platter);
@@ -550,6 +560,11 @@ void disk_play(struct disk_tape *t, size_t at, enum disk_loss loss, uint32_t see
 	disk_insert();
 	platter_free(disk.platter);
 	disk.platter = platter_left(t->now, loss, seed);
+}
+
+size_t disk_tape_unsynced(const struct disk_tape *t, bool names)
+{
+	return t->now ? platter_unsynced(t->now, names) : 0;
 }
 
 void disk_tape_marks(const struct disk_tape *t, size_t at, void (*fn)(uint64_t remark, void *arg),

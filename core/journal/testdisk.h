@@ -45,7 +45,8 @@ void disk_power_cut(uint32_t seed);
 uint32_t disk_writes(void); /* writes and syncs so far */
 /* Spoils what is in a file, durably.  False: there is none of that name. */
 bool disk_damage(const char *name, size_t at, const void *bytes, size_t len);
-uint64_t disk_hash(void); /* the same for the same content */
+size_t disk_count(const char *part); /* files with this in their names */
+uint64_t disk_hash(void);            /* the same for the same content */
 void disk_remove(void);
 
 /* Files that are made, moved and removed in other ways than SQLite's; a program that is linked
@@ -69,6 +70,8 @@ size_t disk_tape_length(const struct disk_tape *tape);
 bool disk_tape_syncs(const struct disk_tape *tape, size_t at);
 /* Insert a disk as it is when power fails at `at`; fastest with `at` never going back. */
 void disk_play(struct disk_tape *tape, size_t at, enum disk_loss loss, uint32_t seed);
+/* Operations, or of them those on names, not yet durable where it was last played to. */
+size_t disk_tape_unsynced(const struct disk_tape *tape, bool names);
 /* The remarks made before `at`, in order. */
 void disk_tape_marks(const struct disk_tape *tape, size_t at,
 		     void (*fn)(uint64_t remark, void *arg), void *arg);
