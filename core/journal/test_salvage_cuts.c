@@ -230,8 +230,7 @@ static void a_salvage_cut_anywhere_saves_the_same(void **state)
 	struct disk_tape *tape = record_salvage(f);
 
 	cuts_run(&c, tape);
-	cuts_tell(&c);
-	assert_true(c.looked > 30);
+	cuts_tell(&c, 100);
 	disk_tape_free(tape);
 }
 
@@ -262,8 +261,7 @@ static void a_salvage_after_a_salvage_that_was_cut_too(void **state)
 	f->again = &again;
 	f->every = cuts_long() ? 7 : 120;
 	cuts_run(&c, tape);
-	cuts_tell(&again);
-	assert_true(again.looked > 10);
+	cuts_tell(&again, 10);
 	disk_tape_free(tape);
 }
 

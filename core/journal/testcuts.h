@@ -6,7 +6,7 @@
  * leaves the same bytes and the same acknowledgements as before is not looked at again.
  *
  * POINTSMAN_CUT_SEEDS=N, from the environment, tries N seeds where a test by itself tries few,
- * and every operation where it leaves some out.
+ * and every operation where it leaves some out.  Under a sanitizer few of all are tried.
  */
 #ifndef POINTSMAN_JOURNAL_TESTCUTS_H
 #define POINTSMAN_JOURNAL_TESTCUTS_H
@@ -17,6 +17,7 @@ struct cuts {
 	const char *what; /* of the run, for messages */
 	uint32_t seeds;   /* for each loss; 0: 1 */
 	size_t step;      /* one operation in so many, and all around a sync; 0: each */
+	bool one_loss;    /* beside that of all, one in turn at each operation */
 	/* The disk is inserted and closed.  `acknowledged`: the remarks made before the cut. */
 	void (*look)(const uint64_t *acknowledged, size_t n, void *arg);
 	void *arg;
@@ -29,8 +30,8 @@ struct cuts {
 void cuts_run(struct cuts *c, struct disk_tape *tape);
 /* Where the power was cut, for failures: "salvage, cut before operation 17 of 40 .." */
 const char *cuts_place(void);
-/* One line for people, on standard output. */
-void cuts_tell(const struct cuts *c);
+/* One line for people, on standard output; fails if fewer than `least` were looked at. */
+void cuts_tell(const struct cuts *c, size_t least);
 /* `few`, or what the environment says. */
 uint32_t cuts_seeds(uint32_t few);
 bool cuts_long(void);
