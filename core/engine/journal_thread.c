@@ -178,6 +178,7 @@ static void run_batch(struct journal_thread *t, struct txn *txns)
 		return;
 	}
 	not_full(t);
+	atomic_store(&t->bytes, journal_bytes(t->options.journal));
 	send_batch(t, txns, &batch);
 }
 

@@ -17,7 +17,7 @@ struct dedupe {
 	struct hasher *hasher;
 	struct buf text; /* of the last id hashed */
 	int64_t age_ms, max_ids;
-	size_t run_ids;
+	size_t run_ids, run_bytes;
 	struct runs *runs;
 	struct id *recent; /* in order of seq */
 	size_t n, cap;
@@ -152,6 +152,7 @@ struct dedupe *dedupe_load(struct journal *j, const struct names *names, int64_t
 	d->runs = runs_new();
 	d->hasher = hasher_new();
 	dedupe_configure(d, age_ms, max_ids);
+	d->run_bytes = RECENT_BYTES;
 	if (dedupe_reload(d, err) == JOURNAL_OK)
 		return d;
 	dedupe_free(d);
@@ -164,6 +165,11 @@ void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids)
 	d->max_ids = max_ids;
 	/* With few ids to keep, runs must be small: they are forgotten whole. */
 	d->run_ids = max_ids / 8 < RECENT_IDS ? (size_t)(max_ids / 8) + 1 : RECENT_IDS;
+}
+
+void dedupe_hold_back(struct dedupe *d, int64_t bytes)
+{
+	d->run_bytes = bytes < RECENT_BYTES ? (size_t)bytes : RECENT_BYTES;
 }
 
 void dedupe_free(struct dedupe *d)
@@ -217,7 +223,7 @@ enum journal_status dedupe_add(struct dedupe *d, const struct dedupe_mark *mark,
 		return JOURNAL_OK;
 	memcpy(id.hash, mark->hash, sizeof id.hash);
 	remember(d, &id, event_size(ev));
-	return d->n >= d->run_ids || d->bytes >= RECENT_BYTES ? flush(d, err) : JOURNAL_OK;
+	return d->n >= d->run_ids || d->bytes >= d->run_bytes ? flush(d, err) : JOURNAL_OK;
 }
 
 /* The first of the recent ids that still matters: without its event's row it would be

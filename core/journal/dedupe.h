@@ -23,6 +23,8 @@ struct dedupe *dedupe_load(struct journal *j, const struct names *names, int64_t
 void dedupe_free(struct dedupe *d);
 enum journal_status dedupe_reload(struct dedupe *d, struct err *err);
 void dedupe_configure(struct dedupe *d, int64_t age_ms, int64_t max_ids);
+/* Recent ids must not keep more than so much history from being pruned; 64 MB in any case. */
+void dedupe_hold_back(struct dedupe *d, int64_t bytes);
 
 struct dedupe_mark { /* what an event is known by */
 	uint64_t hash[2];

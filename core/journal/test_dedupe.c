@@ -348,6 +348,20 @@ static void an_event_is_not_pruned_before_its_id_is_in_a_run(void **state)
 	check_all(f, 10);
 }
 
+/* In a small journal they would keep intake from going on when all has been delivered. */
+static void recent_ids_keep_no_more_history_than_they_may(void **state)
+{
+	struct fixture *f = *state;
+
+	accept(f, 1, 50);
+	assert_int_equal(trim(f), 1);
+	dedupe_hold_back(f->d, 100);
+	accept(f, 51, 100);
+	assert_in_range(trim(f), 80, UINT64_MAX - 1);
+	assert_int_equal(find(f, 1), 1);
+	assert_int_equal(find(f, 100), 100);
+}
+
 static void firings_need_no_memory(void **state)
 {
 	struct fixture *f = *state;
@@ -528,6 +542,7 @@ int main(void)
 		TEST(many_small_runs_become_a_large_one),
 		TEST(a_later_entry_hides_an_earlier_one),
 		TEST(an_event_is_not_pruned_before_its_id_is_in_a_run),
+		TEST(recent_ids_keep_no_more_history_than_they_may),
 		TEST(firings_need_no_memory),
 		TEST(two_hundred_thousand_ids_are_kept_apart),
 		TEST(a_number_stays_with_a_section_that_is_renamed),

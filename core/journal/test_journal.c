@@ -768,6 +768,20 @@ static void the_reserve_is_there_until_it_is_spent_and_then_again(void **state)
 	free(path);
 }
 
+/* The power failed before what was set aside had reached the disk. */
+static void a_reserve_without_bytes_is_made_anew(void **state)
+{
+	struct fixture *f = *state;
+	char *path = in_directory(f, "reserve");
+	struct stat st;
+
+	assert_int_equal(truncate(path, 0), 0);
+	reopen(f);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 4 * 1024 * 1024);
+	free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -797,6 +811,7 @@ int main(void)
 		TEST(an_event_that_was_changed_on_disk_counts_as_lost),
 		TEST(the_file_is_made_to_shrink_and_to_sync_in_full),
 		TEST(the_reserve_is_there_until_it_is_spent_and_then_again),
+		TEST(a_reserve_without_bytes_is_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,7 @@ static enum journal_status take_plan(struct sequencer *s, struct plan *plan, str
 	s->config = plan->config;
 	s->generation = plan->generation;
 	dedupe_configure(s->dedupe, s->config->dedupe_ms, s->config->dedupe_count);
+	dedupe_hold_back(s->dedupe, s->config->max_journal / 8);
 	return JOURNAL_OK;
 }
 
