@@ -280,7 +280,7 @@ static void cut_the_recovery(const uint64_t *acknowledged, size_t n, void *arg)
 
 static void cut_everywhere(struct fixture *f, struct cuts *c, uint64_t every, size_t step)
 {
-	struct nested nested = {.f = f, .look = c->look, .every = every};
+	struct nested nested = {.f = f, .look = c->look, .every = cuts_every(every)};
 	struct disk_tape *tape = disk_stop();
 
 	close_it(f);

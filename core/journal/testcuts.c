@@ -61,6 +61,11 @@ void cuts_tell(const struct cuts *c, size_t least)
 	assert_true(c->looked >= least / ONE_IN);
 }
 
+size_t cuts_every(size_t many)
+{
+	return many / ONE_IN ? many / ONE_IN : 1;
+}
+
 static void note(uint64_t remark, void *arg)
 {
 	struct remarks *r = arg;

@@ -35,5 +35,7 @@ void cuts_tell(const struct cuts *c, size_t least);
 /* `few`, or what the environment says. */
 uint32_t cuts_seeds(uint32_t few);
 bool cuts_long(void);
+/* One in `many`, where many are tried: for what takes longer. */
+size_t cuts_every(size_t many);
 
 #endif

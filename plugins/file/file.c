@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <pointsman/plugin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static const struct pm_key keys[] = {
 
 struct file {
 	int fd;
-	bool torn; /* its last line has no end: the disk was full, or we were killed */
+	bool torn;  /* its last line has no end: the disk was full, or we were killed */
+	bool named; /* its name is on the disk */
 };
 
 static bool is_stdout(struct pm_host *h)
@@ -96,6 +98,7 @@ static bool open_file(struct pm_host *h, struct file *f, const char *path)
 	if (f->fd >= 0 && !was_moved(f, path))
 		return true;
 	close_file(f);
+	f->named = false;
 	f->torn = !ends_in_a_line(path);
 	f->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	return f->fd >= 0;
@@ -122,10 +125,29 @@ static bool write_all(struct file *f, const struct buf *b)
 }
 
 /* What cannot be synced, a pipe or a terminal, is as safe as it gets. */
-static bool synced(struct pm_host *h, const struct file *f)
+static bool is_as_safe_as_it_gets(int result)
 {
-	return !h->num(h, "fsync") || fdatasync(f->fd) == 0 || errno == EINVAL || errno == EROFS ||
-	       errno == ENOTSUP;
+	return result == 0 || errno == EINVAL || errno == EROFS || errno == ENOTSUP;
+}
+
+/* The name of a file that may be new is on the disk only with its directory, which need not be
+ * ours to read. */
+static bool sync_name(struct file *f, const char *path)
+{
+	char *copy = mem_text(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	f->named = fd < 0 ? errno == EACCES : is_as_safe_as_it_gets(fsync(fd));
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return f->named;
+}
+
+static bool synced(struct pm_host *h, struct file *f, const char *path)
+{
+	return !h->num(h, "fsync") || (is_as_safe_as_it_gets(fdatasync(f->fd)) &&
+				       (f->named || is_stdout(h) || sync_name(f, path)));
 }
 
 /* In JSON a raw line break stands between tokens only: a blank says the same. */
@@ -167,7 +189,7 @@ static void deliver(struct pm_host *h, pm_delivery d)
 	add_line(&b, line);
 	if (!write_all(f, &b))
 		not_done(h, d, "cannot write to", path);
-	else if (!synced(h, f))
+	else if (!synced(h, f, path))
 		not_done(h, d, "cannot sync", path);
 	else
 		h->finish(h, d, PM_OK, "");

@@ -15,6 +15,18 @@
 
 extern const struct pm_plugin pointsman_plugin_v1;
 
+/* In place of the system's: how often was the folder synced? */
+int fsync(int fd);
+static int folder_syncs;
+
+int fsync(int fd)
+{
+	struct stat st;
+
+	folder_syncs += fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+	return 0;
+}
+
 struct place {
 	char folder[64], path[80];
 };
@@ -174,6 +186,23 @@ static void a_full_disk_is_tried_again(void **state)
 	testhost_free(t);
 }
 
+static void the_name_of_a_new_file_is_synced_with_its_first_line(void **state)
+{
+	struct place *p = *state;
+	struct testhost *t = host(p->path, NULL);
+	char moved[90];
+
+	folder_syncs = 0;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(testhost_end(t, testhost_deliver(t, "{}")), TESTHOST_OK);
+	assert_int_equal(folder_syncs, 1);
+	snprintf(moved, sizeof moved, "%s.1", p->path);
+	assert_int_equal(rename(p->path, moved), 0);
+	assert_int_equal(testhost_end(t, testhost_deliver(t, "{}")), TESTHOST_OK);
+	assert_int_equal(folder_syncs, 2);
+	testhost_free(t);
+}
+
 static void what_cannot_be_synced_is_written_all_the_same(void **state)
 {
 	struct testhost *t = host("/dev/null", NULL);
@@ -232,6 +261,7 @@ int main(void)
 		in_a_folder(a_torn_line_keeps_a_line_of_its_own),
 		in_a_folder(what_cannot_be_opened_is_tried_again),
 		in_a_folder(a_full_disk_is_tried_again),
+		in_a_folder(the_name_of_a_new_file_is_synced_with_its_first_line),
 		in_a_folder(what_cannot_be_synced_is_written_all_the_same),
 		in_a_folder(an_absent_value_writes_nothing),
 		in_a_folder(a_relative_path_is_refused),
