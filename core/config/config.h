@@ -46,7 +46,9 @@ struct instance_config {
 	struct place at, plugin_at;
 	int64_t timeout_ms, deadline_ms, stalled_ms;
 	struct retry retry;
-	uint32_t concurrency;
+	uint32_t concurrency;            /* calls at once */
+	uint32_t batch;                  /* events in one call */
+	const struct ini_key *batch_key; /* or NULL */
 	struct rate rate;
 	enum order_by order_by;
 	char *order_path;                /* with ORDER_PATH: `data.new.algorithm` */

@@ -6,23 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_AT_ONCE 512 /* deliveries of one target in memory */
+#define MOST_AT_ONCE   512 /* calls of one target */
+#define MOST_IN_CALL   1000
+#define MOST_UNDER_WAY 4000 /* deliveries of one target */
 
 static const char *const kinds[] = {"source", "action", "sink", "secrets"};
 
 static const char *const source_keys[] = {"plugin",  "for",           "was", "enabled",
 					  "timeout", "stalled-after", NULL};
-static const char *const target_keys[] = {"plugin",  "for",      "was",   "enabled",
-					  "timeout", "deadline", "retry", "concurrency",
-					  "rate",    "order-by", NULL};
+static const char *const target_keys[] = {"plugin",  "for",      "was",      "enabled",
+					  "timeout", "deadline", "retry",    "concurrency",
+					  "batch",   "rate",     "order-by", NULL};
 static const char *const secrets_keys[] = {"plugin", "for", "was", "enabled", "timeout", NULL};
 static const char *const several[] = {"for", NULL};
 
 /* What a key that was not written stands for, in every section it may stand in. */
 static const char *const defaults[][2] = {
-	{"enabled", "yes"},      {"timeout", "30s"},       {"stalled-after", "15m"},
-	{"deadline", "1h"},      {"retry", "1d, 1s..15m"}, {"concurrency", "8"},
-	{"order-by", "subject"},
+	{"enabled", "yes"}, {"timeout", "30s"},       {"stalled-after", "15m"},
+	{"deadline", "1h"}, {"retry", "1d, 1s..15m"}, {"concurrency", "8"},
+	{"batch", "1"},     {"order-by", "subject"},
 };
 
 const char *config_kind_name(enum instance_kind kind)
@@ -98,6 +100,17 @@ static void read_order(struct instance_config *i, const struct section *s)
 			     "data.new.algorithm",
 			     text);
 	free(text);
+}
+
+static void read_batch(struct instance_config *i, const struct section *s)
+{
+	section_number(s, "batch", 1, MOST_IN_CALL, &i->batch);
+	i->batch_key = section_key(s, "batch");
+	if (i->batch * i->concurrency > MOST_UNDER_WAY)
+		section_error(s, "batch",
+			      "batch: %u events in each of %u calls at once (`concurrency`) are "
+			      "more than the %d that one target may have under way",
+			      i->batch, i->concurrency, MOST_UNDER_WAY);
 }
 
 static void read_retry(struct instance_config *i, const struct section *s)
@@ -183,7 +196,8 @@ void read_instance(struct config *c, enum instance_kind kind, const struct secti
 				    .deadline_ms = 3600000,
 				    .stalled_ms = 15 * 60000,
 				    .retry = {false, 86400000, 1000, 15 * 60000},
-				    .concurrency = 8};
+				    .concurrency = 8,
+				    .batch = 1};
 
 	i.name = mem_text(s->name);
 	i.was = section_text(s, "was");
@@ -196,6 +210,7 @@ void read_instance(struct config *c, enum instance_kind kind, const struct secti
 	if (kind == INSTANCE_ACTION || kind == INSTANCE_SINK) {
 		section_duration(s, "deadline", &i.deadline_ms);
 		section_number(s, "concurrency", 1, MOST_AT_ONCE, &i.concurrency);
+		read_batch(&i, s);
 		read_retry(&i, s);
 		read_order(&i, s);
 	}

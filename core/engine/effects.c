@@ -37,73 +37,119 @@ static void start_free(struct start *s)
 	free(s);
 }
 
-void engine_drop_starts(struct engine *e)
+static struct flight *flight_new(struct target *t, uint64_t call)
 {
-	while (e->starts) {
-		struct start *s = e->starts;
+	struct flight *f = mem_new(struct flight);
 
-		e->starts = s->next;
-		start_free(s);
-	}
-	e->starts_end = &e->starts;
+	f->target = t;
+	f->call = call;
+	f->end = &f->starts;
+	return f;
 }
 
-static void begin_call(struct start *s)
+static void board(struct flight *f, struct start *s)
+{
+	*f->end = s;
+	f->end = &s->next;
+	f->n++;
+}
+
+static void flight_free(struct flight *f)
+{
+	while (f->starts) {
+		struct start *s = f->starts;
+
+		f->starts = s->next;
+		start_free(s);
+	}
+	free(f);
+}
+
+void engine_drop_flights(struct engine *e)
+{
+	while (e->flights) {
+		struct flight *f = e->flights;
+
+		e->flights = f->next;
+		flight_free(f);
+	}
+	e->flights_end = &e->flights;
+}
+
+/* The number of the call, 0 if there is none. */
+static uint64_t begin_call(struct start *s)
 {
 	struct target *t = s->target;
 	struct engine *e = t->engine;
 	struct call *call;
 
-	if (t->ops.deliver && t->ready && !e->draining && !s->stale) {
-		call = calls_begin(&e->calls);
-		give_public(call, t, s);
-		if (!s->cancel)
-			t->ops.deliver(t->ops.target, &call->public);
-		else if (t->ops.cancel)
-			t->ops.cancel(t->ops.target, call->public.number);
-	}
-	start_free(s);
+	if (!t->ops.deliver || !t->ready || e->draining || s->stale)
+		return 0;
+	call = calls_begin(&e->calls);
+	give_public(call, t, s);
+	return call->public.number;
 }
 
-static void run_starts(void *arg)
+static void hand_out(struct target *t, const uint64_t *numbers, size_t n)
 {
-	struct engine *e = arg;
-	struct start *list = e->starts;
+	if (t->ops.deliver_many && t->section->batch > 1) {
+		t->ops.deliver_many(t->ops.target, numbers, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct call *call = calls_find(&t->engine->calls, numbers[i]);
 
-	e->starts = NULL;
-	e->starts_end = &e->starts;
-	e->starting = false;
-	while (list) {
-		struct start *s = list;
-
-		list = s->next;
-		begin_call(s);
+		if (call)
+			t->ops.deliver(t->ops.target, &call->public);
 	}
 }
+
+static void take_off(struct flight *f)
+{
+	struct target *t = f->target;
+	uint64_t *numbers = mem_zero(f->n * sizeof *numbers), number;
+	size_t n = 0;
+
+	for (struct start *s = f->starts; s; s = s->next) {
+		number = begin_call(s);
+		if (number && !s->cancel)
+			numbers[n++] = number;
+		else if (number && t->ops.cancel)
+			t->ops.cancel(t->ops.target, number);
+	}
+	if (n)
+		hand_out(t, numbers, n);
+	free(numbers);
+	flight_free(f);
+}
+
+static void run_flights(void *arg);
 
 /* From the loop: a plugin must never be called from inside a call into the host. */
-static void enqueue(struct start *s)
+static void enqueue(struct flight *f)
 {
-	struct engine *e = s->target->engine;
+	struct engine *e = f->target->engine;
 
-	s->next = NULL;
-	*e->starts_end = s;
-	e->starts_end = &s->next;
+	f->next = NULL;
+	*e->flights_end = f;
+	e->flights_end = &f->next;
 	if (!e->starting)
-		loop_soon(e->options.loop, run_starts, e);
+		loop_soon(e->options.loop, run_flights, e);
 	e->starting = true;
 }
 
-static void read_event(struct journal *j, struct sequencer *s, void *arg)
+static void read_events(struct journal *j, struct sequencer *s, void *arg)
 {
-	struct start *start = arg;
+	struct flight *f = arg;
 	struct journal_event row;
 
 	(void)s;
-	if (journal_event(j, start->delivery.seq, &row, NULL) != JOURNAL_OK)
-		return;
-	start->event = event_ref(row.event);
-	journal_event_clear(&row);
+	for (struct start *start = f->starts; start; start = start->next) {
+		if (start->event || journal_event(j, start->delivery.seq, &row, NULL) != JOURNAL_OK)
+			continue;
+		start->event = event_ref(row.event);
+		journal_event_clear(&row);
+	}
 }
 
 /* An event that is lost (its row was damaged) can never be delivered. */
@@ -119,58 +165,92 @@ static void event_lost(struct start *s)
 	target_effects(t, txn);
 	target_cursor(t, txn);
 	engine_hand_over(e, txn);
-	start_free(s);
+	s->stale = true;
 }
 
-static void took_event(void *arg)
+static void took_events(void *arg)
 {
-	struct start *s = arg;
+	struct flight *f = arg;
 
-	if (s->target->engine->ending || s->stale)
-		start_free(s);
-	else if (s->event)
-		enqueue(s);
-	else
-		event_lost(s);
+	if (f->target->engine->ending) {
+		flight_free(f);
+		return;
+	}
+	for (struct start *s = f->starts; s; s = s->next) {
+		if (!s->event && !s->stale)
+			event_lost(s);
+	}
+	f->complete = true;
+	enqueue(f);
 }
 
-static void go(struct start *s)
+static bool lacks_event(const struct flight *f)
 {
-	if (s->event)
-		enqueue(s);
+	for (const struct start *s = f->starts; s; s = s->next) {
+		if (!s->event && !s->stale)
+			return true;
+	}
+	return false;
+}
+
+static void depart(struct flight *f)
+{
+	struct target *t = f->target;
+
+	if (t->boarding == f)
+		t->boarding = NULL;
+	lane_depart(t->lane, f->call);
+	if (!f->complete && lacks_event(f))
+		engine_ask(t->engine, read_events, took_events, f);
 	else
-		engine_ask(s->target->engine, read_event, took_event, s);
+		take_off(f);
+}
+
+static void run_flights(void *arg)
+{
+	struct engine *e = arg;
+	struct flight *list = e->flights;
+
+	e->flights = NULL;
+	e->flights_end = &e->flights;
+	e->starting = false;
+	while (list) {
+		struct flight *f = list;
+
+		list = f->next;
+		depart(f);
+	}
 }
 
 static void after_row(struct txn *t, void *arg)
 {
-	struct start *s = arg;
+	struct flight *f = arg;
 
-	if (t->failed || s->stale)
-		start_free(s);
+	if (t->failed)
+		flight_free(f);
 	else
-		go(s);
+		enqueue(f);
 }
 
 /* After an unclean stop the row that says "in a call" is durable before the call: what is
  * handed over after it cannot be durable earlier. */
 static void hand_over_barrier(void *arg)
 {
-	struct start *s = arg;
+	struct flight *f = arg;
 	struct txn *barrier = txn_new();
 
 	barrier->done = after_row;
-	barrier->arg = s;
-	engine_submit(s->target->engine, barrier);
+	barrier->arg = f;
+	engine_submit(f->target->engine, barrier);
 }
 
-static void start_carefully(struct start *s)
+static void start_carefully(struct flight *f)
 {
-	struct engine *e = s->target->engine;
+	struct engine *e = f->target->engine;
 
-	e->careful = s->target;
-	e->careful_seq = s->delivery.seq;
-	loop_soon(e->options.loop, hand_over_barrier, s);
+	e->careful = f->target;
+	e->careful_seq = f->starts->delivery.seq;
+	loop_soon(e->options.loop, hand_over_barrier, f);
 }
 
 static struct start *start_new(struct target *t, const struct delivery *d)
@@ -206,14 +286,25 @@ static bool carefully(const struct lane_effects *effects, size_t at)
 	       before->delivery.seq == effects->list[at].delivery.seq;
 }
 
+/* Those of one call of the lane go together. */
 static void do_call(struct target *t, const struct lane_effects *effects, size_t at)
 {
+	uint64_t call = effects->list[at].call;
 	struct start *s = start_new(t, &effects->list[at].delivery);
+	struct flight *f;
 
+	if (call && t->boarding && t->boarding->call == call) {
+		board(t->boarding, s);
+		return;
+	}
+	f = flight_new(t, call);
+	board(f, s);
+	if (call)
+		t->boarding = f;
 	if (carefully(effects, at))
-		start_carefully(s);
+		start_carefully(f);
 	else
-		go(s);
+		enqueue(f);
 }
 
 static void say_retry(struct target *t, const struct delivery *d)
@@ -232,6 +323,7 @@ static void do_cancel(struct target *t, const struct delivery *d)
 {
 	struct call *call = calls_of(&t->engine->calls, t, d->seq);
 	struct start *s;
+	struct flight *f;
 
 	if (call) {
 		if (t->ops.cancel)
@@ -242,7 +334,9 @@ static void do_cancel(struct target *t, const struct delivery *d)
 		return; /* it has not even begun */
 	s = start_new(t, d);
 	s->cancel = true;
-	go(s);
+	f = flight_new(t, 0);
+	board(f, s);
+	enqueue(f);
 }
 
 static void do_abandon(struct target *t, uint64_t seq)

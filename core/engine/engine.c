@@ -452,6 +452,16 @@ bool engine_finish(struct engine *e, struct txn *txn, uint64_t number, enum lane
 	return true;
 }
 
+size_t engine_finish_many(struct engine *e, struct txn *txn, const uint64_t *numbers, size_t n,
+			  enum lane_result result, const char *why, int64_t after_ms, bool unknown)
+{
+	size_t stale = 0;
+
+	for (size_t i = 0; i < n; i++)
+		stale += !engine_finish(e, txn, numbers[i], result, why, after_ms, unknown);
+	return stale;
+}
+
 bool engine_hold(struct engine *e, struct txn *txn, uint64_t number, int64_t ms, const char *state)
 {
 	struct call *call = calls_find(&e->calls, number);

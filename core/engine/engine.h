@@ -32,6 +32,8 @@ struct engine_call {
 struct engine_target {
 	/* From the loop, never from inside an engine function. */
 	void (*deliver)(void *target, const struct engine_call *call);
+	/* Several at once; or NULL, for a target whose `batch` is 1. */
+	void (*deliver_many)(void *target, const uint64_t *numbers, size_t n);
 	void (*cancel)(void *target, uint64_t number);
 	void *target;
 };
@@ -77,6 +79,9 @@ void engine_when_room(struct engine *e, void (*fn)(void *arg), void *arg);
  * was stale, nothing was done. */
 bool engine_finish(struct engine *e, struct txn *t, uint64_t number, enum lane_result result,
 		   const char *why, int64_t after_ms, bool unknown);
+/* The same of several calls, which need not be of one target.  Returns how many were stale. */
+size_t engine_finish_many(struct engine *e, struct txn *t, const uint64_t *numbers, size_t n,
+			  enum lane_result result, const char *why, int64_t after_ms, bool unknown);
 bool engine_hold(struct engine *e, struct txn *t, uint64_t number, int64_t ms, const char *state);
 /* The id for the next event of `type` emitted for the call: "<key>/<type>/<n>". */
 void engine_emit_id(struct engine *e, uint64_t number, const char *type, struct buf *out);

@@ -37,16 +37,26 @@ struct target {
 	struct kept_event *kept; /* by seq; at most LANE_MAX_WAITING */
 	size_t nkept, kept_cap;
 	struct order order;
+	struct flight *boarding; /* whose turn has not come, or NULL */
 };
 
 struct start {                       /* a delivery that is to be called, from the loop */
-	struct start *next;          /* of those whose turn it is */
+	struct start *next;          /* in its flight */
 	struct start *older, *newer; /* of all */
 	struct target *target;
 	struct delivery delivery;
-	struct event *event; /* NULL while it is being read */
+	struct event *event; /* NULL: to be read */
 	bool cancel;         /* its deadline is over: cancel(), not deliver() */
 	bool stale;          /* the lane has taken it back */
+};
+
+struct flight {              /* starts that go in one call */
+	struct flight *next; /* of those whose turn it is */
+	struct target *target;
+	uint64_t call; /* the lane's number; 0: of one that goes alone */
+	struct start *starts, **end;
+	size_t n;
+	bool complete; /* all events were looked for */
 };
 
 struct intake_deaths { /* dead letters of intake, told once a minute */
@@ -73,9 +83,9 @@ struct engine {
 	struct lane_effects effects; /* scratch of one input into a lane */
 	struct loop_timer *timer;    /* the lanes' next moment */
 	struct loop_timer *housekeeping;
-	struct start *pending; /* all that have not begun, newest first */
-	struct start *starts, **starts_end;
-	bool starting; /* a turn to run `starts` was asked for */
+	struct start *pending;                 /* all that have not begun, newest first */
+	struct flight *flights, **flights_end; /* whose turn it is */
+	bool starting;                         /* a turn for them was asked for */
 	uint64_t last_seq, submitted, durable;
 	uint64_t accepted, duplicates, refused;
 	struct room *room;
@@ -99,7 +109,7 @@ struct known {
 void engine_on_timer(void *engine);
 void engine_on_housekeeping(void *engine);
 void engine_unload(struct engine *e);
-void engine_drop_starts(struct engine *e);
+void engine_drop_flights(struct engine *e);
 const char *engine_rule(struct engine *e, uint32_t number); /* its name, "" if unknown */
 /* Submit, or free one that holds nothing and that nobody waits for. */
 void engine_hand_over(struct engine *e, struct txn *t);

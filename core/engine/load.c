@@ -205,7 +205,7 @@ struct engine *engine_new(const struct engine_options *options, int *status, str
 	struct engine *e = mem_new(struct engine);
 
 	e->options = *options;
-	e->starts_end = &e->starts;
+	e->flights_end = &e->flights;
 	e->first_txn = txn_new();
 	e->room = room_new(options->world, options->loop, options->config);
 	e->timer = loop_timer_new(options->loop, engine_on_timer, e);
@@ -233,7 +233,7 @@ static void known_destroy(void *value)
 void engine_unload(struct engine *e)
 {
 	txn_free(e->first_txn);
-	engine_drop_starts(e);
+	engine_drop_flights(e);
 	calls_free(&e->calls);
 	map_free(&e->targets, target_destroy);
 	map_free(&e->numbers, known_destroy);

@@ -85,19 +85,19 @@ void target_drop_event(struct target *t, uint64_t seq)
 static void offer(struct target *t, struct event *ev, const struct duty *duty, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = order_key(&t->order, ev, duty);
+	struct lane_event seen = order_look(&t->order, ev, duty);
 
 	keep_event(t, ev);
-	lane_offer(t->lane, ev->seq, duty, key, event_is_own(ev), engine_now(e), &e->effects);
+	lane_offer(t->lane, &seen, duty, engine_now(e), &e->effects);
 	target_effects(t, txn);
 }
 
 void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn)
 {
 	struct engine *e = t->engine;
-	uint64_t key = order_key(&t->order, ev, &row->duty);
+	struct lane_event seen = order_look(&t->order, ev, &row->duty);
 
-	lane_recall(t->lane, row, key, engine_now(e), &e->effects);
+	lane_recall(t->lane, row, &seen, engine_now(e), &e->effects);
 	if (txn)
 		target_effects(t, txn);
 	else

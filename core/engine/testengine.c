@@ -122,7 +122,7 @@ static void failed(int status, const char *why, void *arg)
 
 static void register_fake(struct bench *b, struct fake *f, const char *name)
 {
-	struct engine_target ops = {deliver, cancel, f};
+	struct engine_target ops = {.deliver = deliver, .cancel = cancel, .target = f};
 
 	f->bench = b;
 	f->name = name;

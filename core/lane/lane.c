@@ -15,6 +15,7 @@ struct lane_settings lane_settings_of(const struct instance_config *section)
 		.retry = section->retry,
 		.rate = section->rate,
 		.concurrency = section->concurrency,
+		.batch = section->batch,
 		.timeout_ms = section->timeout_ms + GRACE_MS,
 		.deadline_ms = section->deadline_ms,
 		.ordered = section->order_by != ORDER_NONE,
@@ -33,9 +34,12 @@ struct lane *lane_new(uint32_t target, const struct lane_settings *settings, uin
 
 static bool drop(struct hashed_node *node, void *arg)
 {
-	(void)arg;
-	delivery_clear(&((struct lane_entry *)(void *)node)->d);
-	free(node); /* the entry's first member */
+	struct lane_entry *e = (struct lane_entry *)(void *)node;
+
+	if (e->call)
+		lane_leave_call(arg, e);
+	delivery_clear(&e->d);
+	free(e);
 	return false;
 }
 
@@ -43,7 +47,7 @@ void lane_free(struct lane *l)
 {
 	if (!l)
 		return;
-	hashed_each(&l->entries, drop, NULL);
+	hashed_each(&l->entries, drop, l);
 	hashed_free(&l->entries);
 	chains_free(&l->orders);
 	chains_free(&l->overlaps);
@@ -119,19 +123,20 @@ static void arrive(struct lane *l, struct lane_entry *e, struct lane_now now,
 	lane_park(l, e, out);
 }
 
-void lane_offer(struct lane *l, uint64_t seq, const struct duty *duty, uint64_t key, bool own,
+void lane_offer(struct lane *l, const struct lane_event *ev, const struct duty *duty,
 		struct lane_now now, struct lane_effects *out)
 {
 	struct lane_entry *e;
 
-	if (lane_find(l, seq))
+	if (lane_find(l, ev->seq))
 		return;
 	e = mem_new(struct lane_entry);
-	e->d = (struct delivery){.seq = seq, .duty = *duty, .own = own};
-	e->suspect = l->careful && seq <= l->careful_last;
-	hashed_add(&l->entries, &e->node, seq);
+	e->d = (struct delivery){.seq = ev->seq, .duty = *duty, .own = ev->own};
+	e->bytes = ev->bytes;
+	e->suspect = l->careful && ev->seq <= l->careful_last;
+	hashed_add(&l->entries, &e->node, ev->seq);
 	append_bare(l, e);
-	join_chains(l, e, key);
+	join_chains(l, e, ev->key);
 	arrive(l, e, now, out);
 	go_on(l, now, out);
 }
@@ -177,6 +182,7 @@ static void recall_called(struct lane *l, struct lane_entry *e, struct lane_now 
 			  struct lane_effects *out)
 {
 	l->called++;
+	l->calls++;
 	e->d.unknown = true;
 	e->d.due = 0;
 	e->due = now.boot;
@@ -211,8 +217,8 @@ static void recall_live(struct lane *l, struct lane_entry *e, struct lane_now no
 	}
 }
 
-void lane_recall(struct lane *l, const struct delivery *row, uint64_t key, struct lane_now now,
-		 struct lane_effects *out)
+void lane_recall(struct lane *l, const struct delivery *row, const struct lane_event *ev,
+		 struct lane_now now, struct lane_effects *out)
 {
 	struct lane_entry *e;
 
@@ -223,13 +229,14 @@ void lane_recall(struct lane *l, const struct delivery *row, uint64_t key, struc
 	obituary_forget(&l->obituary, row->seq);
 	e = mem_new(struct lane_entry);
 	delivery_copy(&e->d, row);
+	e->bytes = ev->bytes;
 	e->has_row = true;
 	l->rows++;
 	e->first = since(row->first_at, now);
 	e->began = since(row->begun_at, now);
 	e->suspect = l->careful && row->seq <= l->careful_last;
 	hashed_add(&l->entries, &e->node, row->seq);
-	join_chains(l, e, key);
+	join_chains(l, e, ev->key);
 	recall_live(l, e, now, out);
 	go_on(l, now, out);
 }
@@ -240,9 +247,17 @@ void lane_reached(struct lane *l, uint64_t seq)
 		l->reached = seq;
 }
 
+static size_t most_waiting(const struct lane *l)
+{
+	size_t calls = (size_t)l->settings.concurrency * l->settings.batch;
+
+	return calls * 2 > LANE_MAX_WAITING ? calls * 2 : LANE_MAX_WAITING;
+}
+
 size_t lane_wants(const struct lane *l)
 {
-	size_t bare = l->bare < LANE_MAX_WAITING ? LANE_MAX_WAITING - l->bare : 0;
+	size_t most = most_waiting(l);
+	size_t bare = l->bare < most ? most - l->bare : 0;
 	size_t rows = l->rows < LANE_MAX_ROWS ? LANE_MAX_ROWS - l->rows : 0;
 
 	return bare < rows ? bare : rows;
@@ -271,6 +286,16 @@ static void target_down(struct lane *l, uint64_t seq, const char *why, int64_t a
 	delivery_clear(&told);
 }
 
+/* One call that fails is one sign, however many deliveries were in it. */
+static bool known_down(struct lane_entry *e)
+{
+	bool known = e->call && e->call->down;
+
+	if (e->call)
+		e->call->down = true;
+	return known;
+}
+
 static void fail_or_end(struct lane *l, struct lane_entry *e, enum lane_result result,
 			const char *why, int64_t after_ms, bool unknown, struct lane_now now,
 			struct lane_effects *out)
@@ -281,6 +306,7 @@ static void fail_or_end(struct lane *l, struct lane_entry *e, enum lane_result r
 		e->d.unknown = unknown;
 		lane_end_dead(l, e, "rejected", mem_text(why), now, out);
 		break;
+	case LANE_SPLIT: lane_split(l, e, why, now); break;
 	case LANE_DOWN: lane_fail(l, e, "down", why, after_ms, unknown, now, out); break;
 	case LANE_AGAIN: lane_fail(l, e, "failed", why, after_ms, unknown, now, out); break;
 	}
@@ -290,15 +316,18 @@ void lane_finished(struct lane *l, uint64_t seq, enum lane_result result, const 
 		   int64_t after_ms, bool unknown, struct lane_now now, struct lane_effects *out)
 {
 	struct lane_entry *e = lane_find(l, seq);
+	bool news = result == LANE_DOWN && in_hand(e) && !known_down(e);
 
 	if (!in_hand(e))
 		return;
 	if (!why || !*why)
 		why = "the plugin gave no reason";
+	if (result == LANE_SPLIT && (!e->call || e->call->size == 1))
+		result = LANE_REJECT;
 	if (result != LANE_DOWN)
 		lane_target_up(l, now, out);
 	fail_or_end(l, e, result, why, after_ms, unknown, now, out);
-	if (result == LANE_DOWN)
+	if (news)
 		target_down(l, seq, why, after_ms, now, out);
 	go_on(l, now, out);
 }
@@ -370,6 +399,7 @@ static void cancel(struct lane *l, struct lane_entry *e, struct lane_now now,
 		lane_uncall(l, e);
 		lane_move(e, DELIVERY_CALLED);
 		l->called++;
+		l->calls++;
 		e->called = now.boot;
 		e->look = true;
 	}
@@ -424,7 +454,7 @@ static int64_t least(int64_t a, int64_t b)
 
 static int64_t next_start(const struct lane *l)
 {
-	if (l->careful || l->resting || lane_in_hand(l) >= l->settings.concurrency)
+	if (l->careful || l->resting || !lane_has_room(l))
 		return INT64_MAX;
 	if (l->breaker.open && l->breaker.probe)
 		return INT64_MAX;

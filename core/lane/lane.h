@@ -15,15 +15,17 @@
 #include "config/config.h"
 #include "journal/delivery.h"
 
-#define LANE_MAX_WAITING 512   /* without a row */
-#define LANE_MAX_ROWS    10000 /* with one; then the lane reads no further */
-#define LANE_TROUBLE     5     /* "target down" in a row that open the breaker */
-#define LANE_DEATHS      3     /* of the process in the same call make a dead letter */
+#define LANE_MAX_WAITING 512       /* without a row; where calls are large, twice what they take */
+#define LANE_MAX_ROWS    10000     /* with one; then the lane reads no further */
+#define LANE_TROUBLE     5         /* "target down" in a row that open the breaker */
+#define LANE_DEATHS      3         /* of the process in the same call make a dead letter */
+#define LANE_CALL_BYTES  (1 << 20) /* of events in one call; a larger one goes alone */
 
 struct lane_settings {
 	struct retry retry;
 	struct rate rate;
-	uint32_t concurrency;
+	uint32_t concurrency; /* calls at once */
+	uint32_t batch;       /* deliveries in one call, at most; 0 is 1 */
 	int64_t timeout_ms, deadline_ms;
 	bool ordered; /* order-by is not none */
 };
@@ -38,7 +40,8 @@ struct lane_now {        /* given with every input */
 };
 
 enum lane_effect_kind {
-	LANE_CALL,    /* call deliver(): `delivery` is a copy of the row as it then is */
+	LANE_CALL,    /* call deliver(): `delivery` is a copy of the row as it then is; `call`
+			 tells those apart that may go in one call */
 	LANE_CANCEL,  /* its deadline is over: call cancel(), under the number it has or, if it
 			 was held, under a new one */
 	LANE_ABANDON, /* it may not finish any more: its number becomes stale */
@@ -53,6 +56,7 @@ struct lane_effect {
 	enum lane_effect_kind kind;
 	struct delivery delivery; /* a copy, texts included */
 	uint32_t count;
+	uint64_t call; /* 0: it goes alone */
 };
 
 struct lane_effects {
@@ -67,14 +71,24 @@ struct lane *lane_new(uint32_t target, const struct lane_settings *settings, uin
 void lane_free(struct lane *l);
 void lane_configure(struct lane *l, const struct lane_settings *settings);
 
-/* A duty of the event `seq`; `key`: hash of its order-by key, 0: no order.  `own`: the event
- * is one of our own.  Call only while lane_wants(). */
-void lane_offer(struct lane *l, uint64_t seq, const struct duty *duty, uint64_t key, bool own,
+/* What a lane asks of an event. */
+struct lane_event {
+	uint64_t seq;
+	uint64_t key; /* hash of its order-by key, 0: no order */
+	size_t bytes;
+	bool own; /* one of our own */
+};
+
+/* A duty of the event.  Call only while lane_wants(). */
+void lane_offer(struct lane *l, const struct lane_event *ev, const struct duty *duty,
 		struct lane_now now, struct lane_effects *out);
 /* A live row: at start, after `then`, after a redrive.  At start also a dead letter that is
- * not told: it is announced with the next ones. */
-void lane_recall(struct lane *l, const struct delivery *row, uint64_t key, struct lane_now now,
-		 struct lane_effects *out);
+ * not told: it is announced with the next ones.  Of `ev` only key and bytes count. */
+void lane_recall(struct lane *l, const struct delivery *row, const struct lane_event *ev,
+		 struct lane_now now, struct lane_effects *out);
+/* The call of this number leaves: whatever becomes startable later goes in another one.  Until
+ * then it is filled with what is ready, so nothing waits for a call to be full. */
+void lane_depart(struct lane *l, uint64_t call);
 /* Everything up to `seq` has been offered. */
 void lane_reached(struct lane *l, uint64_t seq);
 size_t lane_wants(const struct lane *l); /* how many more duties it would take now */
@@ -85,6 +99,8 @@ enum lane_result {
 	LANE_AGAIN,  /* failed, may succeed later: not a sign that the target is down */
 	LANE_DOWN,   /* the same, and one: no answer, 5xx, 429, credentials */
 	LANE_REJECT, /* never: a dead letter */
+	LANE_SPLIT,  /* the same of a whole call, which tells nothing of one of its deliveries:
+			they go again, in calls of half as many.  Of one alone it is LANE_REJECT */
 };
 
 /* The plugin finished `seq`.  after_ms: what Retry-After asked, -1: nothing.  unknown: a

@@ -10,8 +10,10 @@
 
 void lane_uncall(struct lane *l, struct lane_entry *e)
 {
-	if (e->d.state == DELIVERY_CALLED)
+	if (e->d.state == DELIVERY_CALLED) {
 		l->called--;
+		lane_leave_call(l, e);
+	}
 	if (e->d.state == DELIVERY_HELD)
 		l->held--;
 	heap_remove(&e->turn);
@@ -171,6 +173,21 @@ static void retry_in(struct lane *l, struct lane_entry *e, int64_t pause, struct
 	lane_park_behind(l, e, out);
 	if (e->d.duty.overlap == OVERLAP_SUPERSEDE)
 		lane_supersede(l, e, now, out);
+}
+
+/* Nothing is said of this one yet: so it costs no attempt, and no time. */
+void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now)
+{
+	uint32_t most = (e->call->size + 1) / 2;
+
+	add_trail(e, "split", why, now);
+	lane_uncall(l, e);
+	lane_move(e, DELIVERY_WAITING);
+	e->most = most;
+	e->d.attempt--;
+	e->d.deaths = 0;
+	lane_busy(l, e, false);
+	lane_consider(l, e);
 }
 
 /* Asked to wait for longer than there is time, it has one more try at its end. */

@@ -3,6 +3,7 @@
  *
  *   lane.c         what happens to it: inputs
  *   lane_turn.c    whose turn it is, and the call
+ *   lane_call.c    deliveries that share a call
  *   lane_end.c     how an attempt ends: retry, dead letter, done
  *   lane_effect.c  the list of answers
  */
@@ -15,6 +16,15 @@
 #include "lane/lane.h"
 #include "lane/obituary.h"
 
+struct lane_call { /* of several deliveries, until the last of them is in it no more */
+	uint64_t number;
+	uint32_t members; /* now */
+	uint32_t size;    /* altogether */
+	uint32_t most;
+	size_t bytes;
+	bool down; /* "target down" was said of one */
+};
+
 struct lane_entry {              /* a live delivery */
 	struct hashed_node node; /* by seq; first member */
 	struct delivery d;
@@ -25,6 +35,9 @@ struct lane_entry {              /* a live delivery */
 	struct lane_entry *before, *after; /* without a row: in order of seq */
 	int64_t due, first, began, called; /* boot times of what d tells in wall time */
 	int64_t over_at;                   /* boot: dead then, if `cancelled` */
+	struct lane_call *call;            /* CALLED: shared; NULL: it is there alone */
+	size_t bytes;                      /* of its event */
+	uint32_t most;                     /* in a call with it, after a split; 0: no limit */
 	bool has_row;
 	bool look;      /* CALLED: from HELD, so no attempt of its own */
 	bool cancelled; /* its deadline is over */
@@ -45,7 +58,10 @@ struct lane {
 	struct obituary obituary;
 	struct lane_entry *first_bare, *last_bare; /* without a row */
 	size_t bare, rows;
-	uint32_t called, held; /* a look under way counts as called */
+	uint32_t called, held;     /* a look under way counts as called */
+	uint32_t calls;            /* under way, or being filled */
+	struct lane_call *filling; /* or NULL */
+	uint64_t last_call;
 	uint64_t reached;
 	bool paused, resting, careful;
 	uint64_t careful_last;
@@ -55,7 +71,15 @@ struct lane {
 };
 
 struct lane_entry *lane_find(const struct lane *l, uint64_t seq);
-uint32_t lane_in_hand(const struct lane *l); /* places taken of `concurrency` */
+
+/* lane_call.c */
+bool lane_has_room(const struct lane *l); /* for one more in a call */
+/* The call that is being filled leaves if `e` does not fit in. */
+void lane_make_fit(struct lane *l, const struct lane_entry *e);
+/* Is it in the call that is being filled? */
+bool lane_is_filling(const struct lane *l, const struct lane_entry *e);
+void lane_join_call(struct lane *l, struct lane_entry *e);
+void lane_leave_call(struct lane *l, struct lane_entry *e);
 
 /* lane_effect.c */
 struct lane_effect *lane_effect_add(struct lane_effects *out, enum lane_effect_kind kind,
@@ -95,6 +119,8 @@ void lane_end_dropped(struct lane *l, struct lane_entry *e, const char *why, str
 /* The attempt failed; `result` is its word in the trail. */
 void lane_fail(struct lane *l, struct lane_entry *e, const char *result, const char *why,
 	       int64_t after_ms, bool unknown, struct lane_now now, struct lane_effects *out);
+/* It was refused together with others. */
+void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now);
 /* The target answered. */
 void lane_target_up(struct lane *l, struct lane_now now, struct lane_effects *out);
 void lane_tell(struct lane *l, struct lane_now now, struct lane_effects *out); /* of deaths */

@@ -20,23 +20,26 @@ static struct lane_entry *of_overlap(struct chain_link *link)
 	return link ? HEAP_OWNER(link, struct lane_entry, overlap) : NULL;
 }
 
-uint32_t lane_in_hand(const struct lane *l)
+/* Those of one key may go in one call, behind each other: they end by one answer, and if that is
+ * no end they are tried again in their order. */
+static bool follows_in_call(const struct lane *l, const struct lane_entry *e)
 {
-	return l->called + l->held;
+	return e->order.older && lane_is_filling(l, of_order(e->order.older));
 }
 
-static bool may_start(const struct lane_entry *e)
+static bool may_start(const struct lane *l, const struct lane_entry *e)
 {
 	bool waits_for_time = e->d.state == DELIVERY_RETRY && e->alarm.heap;
 
 	if (waits_for_time || (e->d.state != DELIVERY_WAITING && e->d.state != DELIVERY_RETRY))
 		return false;
-	return chain_may_start(&e->order) && chain_may_start(&e->overlap);
+	return (chain_may_start(&e->order) || follows_in_call(l, e)) &&
+	       chain_may_start(&e->overlap);
 }
 
 void lane_consider(struct lane *l, struct lane_entry *e)
 {
-	if (!e->turn.heap && may_start(e))
+	if (!e->turn.heap && may_start(l, e))
 		heap_put(&l->ready, &e->turn, (int64_t)e->d.seq);
 }
 
@@ -156,8 +159,7 @@ static void refill(struct lane *l, struct lane_now now)
 
 static bool has_place(const struct lane *l, struct lane_now now)
 {
-	return !l->resting && lane_in_hand(l) < l->settings.concurrency &&
-	       breaker_allows(&l->breaker, now);
+	return !l->resting && lane_has_room(l) && breaker_allows(&l->breaker, now);
 }
 
 /* Entries that were overtaken by an older one of their chain leave the heap here; they are
@@ -172,8 +174,11 @@ static struct lane_entry *next_attempt(struct lane *l, struct lane_now now)
 	while ((top = heap_top(&l->ready))) {
 		struct lane_entry *e = of_turn(top);
 
+		lane_make_fit(l, e);
+		if (!lane_has_room(l))
+			return NULL;
 		heap_remove(top);
-		if (may_start(e) && pass_rate(l, e, now))
+		if (may_start(l, e) && pass_rate(l, e, now))
 			return e;
 	}
 	return NULL;
@@ -221,11 +226,14 @@ static void call(struct lane *l, struct lane_entry *e, struct lane_now now,
 	lane_move(e, DELIVERY_CALLED);
 	e->called = now.boot;
 	l->called++;
+	lane_join_call(l, e);
 	lane_busy(l, e, true);
 	lane_set_alarm(l, e);
 	if (l->careful)
 		write_carefully(l, e, out);
-	lane_effect_add(out, LANE_CALL, &e->d);
+	lane_effect_add(out, LANE_CALL, &e->d)->call = e->call ? e->call->number : 0;
+	if (lane_is_filling(l, e) && e->order.newer)
+		lane_consider(l, of_order(e->order.newer));
 }
 
 /* A look is no attempt: what it asks after goes on, however the target is. */

@@ -55,3 +55,11 @@ uint64_t order_key(const struct order *o, const struct event *ev, const struct d
 	buf_free(&source);
 	return key;
 }
+
+struct lane_event order_look(const struct order *o, const struct event *ev, const struct duty *duty)
+{
+	return (struct lane_event){.seq = ev->seq,
+				   .key = order_key(o, ev, duty),
+				   .bytes = event_size(ev),
+				   .own = event_is_own(ev)};
+}

@@ -15,7 +15,10 @@ struct order { /* `order-by` of a section, read once: every delivery is looked a
 /* False with *err if the section's path is none; free it all the same. */
 bool order_read(struct order *o, const struct instance_config *section, struct err *err);
 void order_free(struct order *o);
-/* What lane_offer() takes as key of the event's duty: hash of the value; 0: no order. */
+/* Hash of the value, in the event of a duty; 0: no order. */
 uint64_t order_key(const struct order *o, const struct event *ev, const struct duty *duty);
+/* What a lane asks of it. */
+struct lane_event order_look(const struct order *o, const struct event *ev,
+			     const struct duty *duty);
 
 #endif

@@ -193,8 +193,8 @@ static void then_begins_with_the_end_and_not_with_a_death(void **state)
 	struct rig *r = *state;
 	struct duty duty = {.target = RIG_TARGET, .rule = 1, .then = 9};
 
-	lane_offer(r->lane, 1, &duty, 0, false, r->now, &r->out);
-	lane_offer(r->lane, 2, &duty, 0, false, r->now, &r->out);
+	lane_offer(r->lane, &(struct lane_event){.seq = 1}, &duty, r->now, &r->out);
+	lane_offer(r->lane, &(struct lane_event){.seq = 2}, &duty, r->now, &r->out);
 	rig_reject(r, 1);
 	assert_int_equal(rig_count(r, LANE_THEN), 0);
 	rig_ok(r, 2);
@@ -395,7 +395,8 @@ static void the_lane_stops_reading_at_10000_rows(void **state)
 	while (lane_wants(r->lane) > 0) {
 		struct duty duty = {.target = RIG_TARGET};
 
-		lane_offer(r->lane, seq++, &duty, 5, false, r->now, &r->out);
+		lane_offer(r->lane, &(struct lane_event){.seq = seq++, .key = 5}, &duty, r->now,
+			   &r->out);
 		rig_clear(r);
 	}
 	assert_int_equal(seq - 1, LANE_MAX_ROWS);

@@ -125,7 +125,7 @@ static void deaths_of_our_own_events_are_not_announced(void **state)
 	struct rig *r = *state;
 	struct duty duty = {.target = RIG_TARGET};
 
-	lane_offer(r->lane, 1, &duty, 0, true, r->now, &r->out);
+	lane_offer(r->lane, &(struct lane_event){.seq = 1, .own = true}, &duty, r->now, &r->out);
 	rig_reject(r, 1);
 	rig_pass(r, 600000);
 	assert_int_equal(rig_count(r, LANE_DIED), 0);
@@ -170,7 +170,7 @@ static void deaths_in_masses_are_counted_without_being_kept(void **state)
 	struct duty duty = {.target = RIG_TARGET};
 
 	for (uint64_t seq = 1; seq <= 3000; seq++) {
-		lane_offer(r->lane, seq, &duty, 0, false, r->now, &r->out);
+		lane_offer(r->lane, &(struct lane_event){.seq = seq}, &duty, r->now, &r->out);
 		lane_finished(r->lane, seq, LANE_REJECT, "404", -1, false, r->now, &r->out);
 	}
 	rig_clear(r);

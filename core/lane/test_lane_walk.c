@@ -219,7 +219,8 @@ static void offer_seq(struct walk *w, uint64_t seq)
 	k->offered = true;
 	k->state = DELIVERY_WAITING;
 	k->unknown = false;
-	lane_offer(w->lane, seq, &k->duty, k->key, false, w->now, &w->out);
+	lane_offer(w->lane, &(struct lane_event){.seq = seq, .key = k->key}, &k->duty, w->now,
+		   &w->out);
 	lane_reached(w->lane, seq);
 	w->reached = seq;
 	take(w);
@@ -379,7 +380,8 @@ static void cut(struct walk *w)
 	for (uint64_t i = 1; i < last; i++) {
 		if (!w->known[i].has_row)
 			continue;
-		lane_recall(w->lane, &w->known[i].row, w->known[i].key, w->now, &w->out);
+		lane_recall(w->lane, &w->known[i].row, &(struct lane_event){.key = w->known[i].key},
+			    w->now, &w->out);
 		take(w);
 	}
 	lane_pause(w->lane, false, w->now, &w->out);

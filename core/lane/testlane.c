@@ -89,16 +89,17 @@ void rig_restart(struct rig *r, bool unclean, uint64_t last)
 		lane_careful(r->lane, last);
 	lane_breaker_load(r->lane, breaker, r->now);
 	for (size_t i = 0; i < n; i++)
-		lane_recall(r->lane, &r->rows[i], 0, r->now, &r->out);
+		lane_recall(r->lane, &r->rows[i], &(struct lane_event){0}, r->now, &r->out);
 	take(r, from);
 	free(breaker);
 }
 
-static void offer(struct rig *r, uint64_t seq, const struct duty *duty, uint64_t key)
+static void offer(struct rig *r, uint64_t seq, const struct duty *duty, uint64_t key, size_t bytes)
 {
 	size_t from = r->out.n;
 
-	lane_offer(r->lane, seq, duty, key, false, r->now, &r->out);
+	lane_offer(r->lane, &(struct lane_event){.seq = seq, .key = key, .bytes = bytes}, duty,
+		   r->now, &r->out);
 	lane_reached(r->lane, seq);
 	take(r, from);
 }
@@ -107,7 +108,14 @@ void rig_offer(struct rig *r, uint64_t seq, uint64_t key)
 {
 	struct duty duty = {.target = RIG_TARGET, .rule = 1};
 
-	offer(r, seq, &duty, key);
+	offer(r, seq, &duty, key, 0);
+}
+
+void rig_offer_large(struct rig *r, uint64_t seq, size_t bytes)
+{
+	struct duty duty = {.target = RIG_TARGET, .rule = 1};
+
+	offer(r, seq, &duty, 0, bytes);
 }
 
 void rig_fire(struct rig *r, uint64_t seq, enum overlap overlap, uint64_t group)
@@ -118,7 +126,7 @@ void rig_fire(struct rig *r, uint64_t seq, enum overlap overlap, uint64_t group)
 			    .overlap = (uint8_t)overlap,
 			    .members = true};
 
-	offer(r, seq, &duty, 0);
+	offer(r, seq, &duty, 0, 0);
 }
 
 static void finish(struct rig *r, uint64_t seq, enum lane_result result, const char *why)
@@ -147,6 +155,11 @@ void rig_again(struct rig *r, uint64_t seq)
 void rig_reject(struct rig *r, uint64_t seq)
 {
 	finish(r, seq, LANE_REJECT, "404");
+}
+
+void rig_split(struct rig *r, uint64_t seq)
+{
+	finish(r, seq, LANE_SPLIT, "413");
 }
 
 void rig_hold(struct rig *r, uint64_t seq, int64_t ms, const char *state)
@@ -199,7 +212,7 @@ void rig_redrive(struct rig *r, uint64_t seq, uint64_t key)
 	d.round++;
 	d.held = d.why = d.trail = NULL;
 	store(r, &d);
-	lane_recall(r->lane, &d, key, r->now, &r->out);
+	lane_recall(r->lane, &d, &(struct lane_event){.key = key}, r->now, &r->out);
 	take(r, from);
 }
 

@@ -28,11 +28,13 @@ void rig_clear(struct rig *r);     /* forget the effects so far */
 void rig_restart(struct rig *r, bool unclean, uint64_t last);
 
 void rig_offer(struct rig *r, uint64_t seq, uint64_t key);
+void rig_offer_large(struct rig *r, uint64_t seq, size_t bytes);
 void rig_fire(struct rig *r, uint64_t seq, enum overlap overlap, uint64_t group);
 void rig_ok(struct rig *r, uint64_t seq);
 void rig_down(struct rig *r, uint64_t seq);
 void rig_again(struct rig *r, uint64_t seq);
 void rig_reject(struct rig *r, uint64_t seq);
+void rig_split(struct rig *r, uint64_t seq);
 void rig_hold(struct rig *r, uint64_t seq, int64_t ms, const char *state);
 void rig_pass(struct rig *r, int64_t ms); /* ticks whenever the lane asks for it */
 void rig_permit(struct rig *r);

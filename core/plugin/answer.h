@@ -7,9 +7,8 @@
 #include "base/err.h"
 #include "http/client.h"
 #include "lane/lane.h"
+#include "plugin/abi.h"
 #include "plugin/scratch.h"
-
-#include <pointsman/plugin.h>
 
 struct asked {       /* what the request said about how to read its answer; owned texts */
 	char *peer;  /* host asked, for messages: "hooks.slack.com" */

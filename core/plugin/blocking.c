@@ -257,6 +257,9 @@ BORROWING_VOID(finish_by_http, (struct pm_host * h, pm_delivery d, const struct 
 	       (h, d, rq))
 BORROWING_VOID(finish_as, (struct pm_host * h, pm_delivery d, const struct pm_message *m),
 	       (h, d, m))
+BORROWING_VOID(finish_many_by_http,
+	       (struct pm_host * h, const pm_delivery *d, uint32_t n, const struct pm_http *rq),
+	       (h, d, n, rq))
 BORROWING_VOID(http, (struct pm_host * h, const struct pm_http *rq, pm_done_fn *done, uint64_t arg),
 	       (h, rq, done, arg))
 BORROWING(bool, listen, (struct pm_host * h, const char *path, pm_inbound_fn *fn, uint64_t arg),
@@ -382,6 +385,7 @@ void host_fill_blocking(struct pm_host *h)
 	h->hold = hold_blocking;
 	h->finish_by_http = finish_by_http_blocking;
 	h->finish_as = finish_as_blocking;
+	h->finish_many_by_http = finish_many_by_http_blocking;
 	h->emit = emit_blocking;
 	h->http = http_blocking;
 	h->listen = listen_blocking;

@@ -301,6 +301,17 @@ static void check_order(const struct survey *s, const struct part *p, const stru
 	path_free(&path);
 }
 
+static void check_batch(const struct survey *s, const struct part *p)
+{
+	const struct instance_config *i = p->section;
+
+	if (i->batch > 1 && p->plugin && !p->plugin->table.deliver_many)
+		report_error(s->report, ini_place(i->batch_key, 0),
+			     "batch: plugin %s takes one event at a time (it has no "
+			     "deliver_many()): remove `batch`",
+			     i->plugin);
+}
+
 static void check_target(const struct survey *s, const struct part *p)
 {
 	struct visits v = visits_of(s, p->section->name);
@@ -313,6 +324,7 @@ static void check_target(const struct survey *s, const struct part *p)
 		check_template(s, p, &v, &use);
 	if (p->plugin) {
 		check_needs(s, p, &v);
+		check_batch(s, p);
 		check_order(s, p, &v);
 	}
 	free(v.list);

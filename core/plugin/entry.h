@@ -10,8 +10,7 @@
 #include "config/config.h"
 #include "config/reference.h"
 #include "event/template.h"
-
-#include <pointsman/plugin.h>
+#include "plugin/abi.h"
 
 struct part { /* a value, or one element of a list of secrets */
 	struct references refs;

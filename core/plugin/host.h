@@ -16,7 +16,7 @@ void host_fill(struct instance *i);
 void host_fill_text(struct pm_host *h);
 /* host_duty.c: finish, hold, emit, state, alive, log, count */
 void host_fill_duty(struct pm_host *h);
-/* host_http.c: http, finish_by_http, finish_as */
+/* host_http.c: http, finish_by_http, finish_as, finish_many_by_http */
 void host_fill_http(struct pm_host *h);
 /* host_listen.c: listen, reply, hmac */
 void host_fill_listen(struct pm_host *h);
@@ -32,6 +32,8 @@ static inline struct instance *instance_of(struct pm_host *h)
 
 /* Finish with what an answer means; nothing if the number is stale. */
 void host_end(struct instance *i, pm_delivery d, const struct ending *ending);
+/* Finish all of one request with what its answer means. */
+void host_end_many(struct instance *i, const pm_delivery *d, size_t n, const struct ending *ending);
 /* The host's own count() and log() of an error: those of the plugin's table are for calls
  * from outside, which a blocking plugin's thread makes without the loop. */
 void host_count_up(struct instance *i, const char *metric, int64_t by);

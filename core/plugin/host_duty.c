@@ -27,6 +27,25 @@ void host_end(struct instance *i, pm_delivery d, const struct ending *ending)
 		stale(i, "finish");
 }
 
+void host_end_many(struct instance *i, const pm_delivery *d, size_t n, const struct ending *ending)
+{
+	struct engine *e = instance_options(i)->engine;
+	enum lane_result result = ending->result;
+	size_t late;
+
+	if (ending->credentials)
+		instance_reread(i);
+	if (result == LANE_REJECT && n > 1)
+		result = LANE_SPLIT;
+	late = engine_finish_many(e, instance_txn(i), d, n, result, ending->why.text,
+				  ending->after_ms, ending->unknown);
+	if (late) {
+		host_count_up(i, "late_finish", (int64_t)late);
+		log_warn("%s: the answer for %zu deliveries came when %zu of them had ended already",
+			 i->host.instance, n, late);
+	}
+}
+
 static void host_finish(struct pm_host *h, pm_delivery d, pm_result r, const char *why)
 {
 	struct ending ending = {.after_ms = -1};

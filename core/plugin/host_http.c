@@ -23,6 +23,17 @@ static void host_finish_by_http(struct pm_host *h, pm_delivery d, const struct p
 	outgoing_request(i, &copy, NULL, 0);
 }
 
+static void host_finish_many_by_http(struct pm_host *h, const pm_delivery *d, uint32_t n,
+				     const struct pm_http *rq)
+{
+	struct pm_http copy = {0};
+
+	memcpy(&copy, rq, rq->size < sizeof copy ? rq->size : sizeof copy);
+	copy.size = sizeof copy;
+	copy.delivery = 0;
+	outgoing_for_many(instance_of(h), &copy, d, n);
+}
+
 static void host_finish_as(struct pm_host *h, pm_delivery d, const struct pm_message *m)
 {
 	const struct answer_message *message = (const struct answer_message *)(const void *)m;
@@ -38,4 +49,5 @@ void host_fill_http(struct pm_host *h)
 	h->http = host_http;
 	h->finish_by_http = host_finish_by_http;
 	h->finish_as = host_finish_as;
+	h->finish_many_by_http = host_finish_many_by_http;
 }

@@ -163,6 +163,38 @@ static void on_deliver(void *target, const struct engine_call *call)
 	instance_run(target, "deliver()", call_deliver, free, number_new(call->number));
 }
 
+struct numbers {
+	size_t n;
+	uint64_t list[];
+};
+
+/* Those that waited so long that they were taken back are left out. */
+static void call_deliver_many(struct instance *i, void *arg)
+{
+	struct numbers *numbers = arg;
+	size_t n = 0;
+
+	for (size_t k = 0; k < numbers->n; k++) {
+		if (engine_find(instance_options(i)->engine, numbers->list[k]))
+			numbers->list[n++] = numbers->list[k];
+	}
+	if (n) {
+		blocking_release(i);
+		i->plugin->table.deliver_many(&i->host, numbers->list, (uint32_t)n);
+		blocking_take(i);
+	}
+	free(numbers);
+}
+
+static void on_deliver_many(void *target, const uint64_t *list, size_t n)
+{
+	struct numbers *numbers = mem_zero(sizeof *numbers + n * sizeof *list);
+
+	numbers->n = n;
+	memcpy(numbers->list, list, n * sizeof *list);
+	instance_run(target, "deliver_many()", call_deliver_many, free, numbers);
+}
+
 static void on_cancel(void *target, uint64_t number)
 {
 	struct instance *i = target;
@@ -357,9 +389,8 @@ static void begin_loading(struct instance *i)
 struct instance *instance_new(struct runtime *r, const struct instance_config *section,
 			      const struct plugin *plugin, struct values *values)
 {
-	static const struct engine_target target = {on_deliver, on_cancel, NULL};
 	struct instance *i = mem_new(struct instance);
-	struct engine_target mine = target;
+	struct engine_target mine = {.deliver = on_deliver, .cancel = on_cancel, .target = i};
 
 	i->runtime = r;
 	i->section = section;
@@ -372,7 +403,7 @@ struct instance *instance_new(struct runtime *r, const struct instance_config *s
 	if (plugin->table.kind & PM_BLOCKING && !blocking_start(i, &i->problem))
 		log_error("%s: %s", section->name, i->problem.text);
 	if (plugin->table.deliver) {
-		mine.target = i;
+		mine.deliver_many = plugin->table.deliver_many ? on_deliver_many : NULL;
 		engine_register(instance_options(i)->engine, section->name, &mine);
 	}
 	begin_loading(i);

@@ -8,8 +8,7 @@
 
 #include "base/err.h"
 #include "event/template.h"
-
-#include <pointsman/plugin.h>
+#include "plugin/abi.h"
 
 bool keytype_known(int32_t type);
 const char *keytype_name(int32_t type); /* "duration", .. for people */

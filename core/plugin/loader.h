@@ -10,8 +10,8 @@
 #define POINTSMAN_PLUGIN_LOADER_H
 
 #include "base/err.h"
+#include "plugin/abi.h"
 
-#include <pointsman/plugin.h>
 #include <stddef.h>
 
 struct plugin {                 /* for the life of the loader */

@@ -34,7 +34,9 @@ struct outgoing {
 	uint32_t timeout_ms;
 	struct asked asked;
 	pm_done_fn *done;
-	uint64_t arg; /* of done, or the delivery to finish */
+	uint64_t arg;      /* of done, or the delivery to finish */
+	pm_delivery *many; /* those to finish, if they are several; or NULL */
+	size_t nmany;
 
 	struct http_answer answer; /* a copy */
 
@@ -75,6 +77,7 @@ static void outgoing_free(struct outgoing *o)
 	free_texts(o->headers);
 	free_texts(o->query);
 	free(o->body);
+	free(o->many);
 	asked_clear(&o->asked);
 	free((char *)(uintptr_t)o->answer.error);
 	free((char *)(uintptr_t)o->answer.body);
@@ -160,8 +163,7 @@ static uint32_t timeout_of(struct instance *i, const struct pm_http *rq)
 	return rq->timeout_ms ? rq->timeout_ms : (uint32_t)i->section->timeout_ms;
 }
 
-void outgoing_request(struct instance *i, const struct pm_http *given, pm_done_fn *done,
-		      uint64_t arg)
+static struct outgoing *outgoing_new(struct instance *i, const struct pm_http *given)
 {
 	struct outgoing *o = mem_new(struct outgoing);
 	const struct engine_call *call = NULL;
@@ -187,12 +189,44 @@ void outgoing_request(struct instance *i, const struct pm_http *given, pm_done_f
 		split_aws(o, rq.aws);
 	if (call)
 		add_delivery(o, call);
-	o->done = done;
-	o->arg = done ? arg : rq.delivery;
+	return o;
+}
+
+/* From the loop, so that `done` never runs inside http(). */
+static void queue(struct instance *i, struct outgoing *o)
+{
 	append(i, o);
-	/* From the loop, so that `done` never runs inside http(). */
 	if (!i->in_call)
 		outgoing_flush(i);
+}
+
+void outgoing_request(struct instance *i, const struct pm_http *rq, pm_done_fn *done, uint64_t arg)
+{
+	struct outgoing *o = outgoing_new(i, rq);
+
+	o->done = done;
+	o->arg = done ? arg : rq->delivery;
+	queue(i, o);
+}
+
+void outgoing_for_many(struct instance *i, const struct pm_http *rq, const pm_delivery *d, size_t n)
+{
+	pm_delivery *live = mem_zero(n * sizeof *live);
+	struct outgoing *o;
+	size_t nlive = 0;
+
+	for (size_t k = 0; k < n; k++) {
+		if (engine_find(instance_options(i)->engine, d[k]))
+			live[nlive++] = d[k];
+	}
+	if (!nlive) {
+		free(live);
+		return;
+	}
+	o = outgoing_new(i, rq);
+	o->many = live;
+	o->nmany = nlive;
+	queue(i, o);
 }
 
 void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
@@ -223,7 +257,10 @@ static void take_answer(struct instance *i, void *arg)
 		struct world *w = instance_world(i);
 		struct ending ending = answer_read(&o->answer, &o->asked, w->wall(w));
 
-		host_end(i, o->arg, &ending);
+		if (o->many)
+			host_end_many(i, o->many, o->nmany, &ending);
+		else
+			host_end(i, o->arg, &ending);
 	}
 	outgoing_free(o);
 }

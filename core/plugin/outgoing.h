@@ -14,6 +14,10 @@ struct outgoing;
 /* A copy of `rq`, to be answered to `done` with `arg`; done NULL: the answer finishes
  * rq->delivery. */
 void outgoing_request(struct instance *i, const struct pm_http *rq, pm_done_fn *done, uint64_t arg);
+/* The same; the answer finishes those of the n deliveries that are not ended already.  Nothing is
+ * sent if that is none. */
+void outgoing_for_many(struct instance *i, const struct pm_http *rq, const pm_delivery *d,
+		       size_t n);
 /* The answer to a request at listen(); takes `body`. */
 void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 		    const char *content_type, struct buf *body);

@@ -244,7 +244,7 @@ static void what_is_no_plugin_is_refused(void **state)
 	refused("nothing", "nothing", "it has no symbol pointsman_plugin_v1", "PM_PLUGIN()");
 	refused("major", "major", "it is written for pointsman ABI 2, this is ABI 1",
 		"a plugin for ABI 1");
-	refused("minor", "minor", "it needs pointsman ABI 1.7, this is 1.0",
+	refused("minor", "minor", "it needs pointsman ABI 1.7, this is 1.1",
 		"install a newer pointsman");
 	refused("undefined", "undefined", "it uses `sample_of_nobody`", "-Wl,-z,defs");
 	refused("table", "table", "key `retry` belongs to the host", "rename it");
@@ -464,8 +464,8 @@ static void longer_structs_are_read_by_their_stride(void **state)
 	longer.table.size = sizeof longer;
 	longer.table.key_size = 8;
 	table_refused(&longer.table, "sizes that cannot be");
-	longer.table.abi_minor = 1;
-	table_refused(&longer.table, "it needs pointsman ABI 1.1, this is 1.0");
+	longer.table.abi_minor = 2;
+	table_refused(&longer.table, "it needs pointsman ABI 1.2, this is 1.1");
 }
 
 static void a_key_is_found_by_name_or_family(void **state)

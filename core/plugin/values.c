@@ -233,6 +233,8 @@ static int64_t host_number(const struct instance_config *s, const char *key)
 		return s->deadline_ms;
 	if (strcmp(key, "concurrency") == 0)
 		return s->concurrency;
+	if (strcmp(key, "batch") == 0)
+		return s->batch;
 	return strcmp(key, "stalled-after") == 0 ? s->stalled_ms : 0;
 }
 

@@ -305,9 +305,9 @@ static void run_calls(struct rehearsal *r)
 static void offer(struct event *ev, const struct duty *duty, void *arg)
 {
 	struct part *p = arg;
+	struct lane_event seen = order_look(&p->order, ev, duty);
 
-	lane_offer(p->lane, ev->seq, duty, order_key(&p->order, ev, duty), event_is_own(ev),
-		   clocks(p->rehearsal), &p->rehearsal->effects);
+	lane_offer(p->lane, &seen, duty, clocks(p->rehearsal), &p->rehearsal->effects);
 }
 
 /* What the journal has for the lane, as far as it wants it. */
@@ -347,8 +347,9 @@ static void recall(struct rehearsal *r, const struct delivery *begun)
 		return;
 	ev = rehearsal_event(r, row.seq);
 	if (!delivery_ended(row.state) && ev) {
-		lane_recall(p->lane, &row, order_key(&p->order, ev, &row.duty), clocks(r),
-			    &r->effects);
+		struct lane_event seen = order_look(&p->order, ev, &row.duty);
+
+		lane_recall(p->lane, &row, &seen, clocks(r), &r->effects);
 		take_effects(p);
 	}
 	event_unref(ev);

@@ -268,7 +268,15 @@ struct pm_host {
 
 	/* Drafts and host-specific interfaces, by name ("batch/draft1"); or NULL. */
 	const void *(*extension)(struct pm_host *h, const char *id);
-	/* ABI 1.1 and later go here, each inside #if PM_ABI_MINOR >= n. */
+#if PM_ABI_MINOR >= 1
+	/* Send once for n deliveries, then finish each of them by the usual reading of the
+	 * answer.  One that rejects a request for several tells nothing of any of them: they are
+	 * delivered again, in calls of half as many, until one that is rejected stands alone.
+	 * `delivery` of the request is not read: it names none of them. */
+	void (*finish_many_by_http)(struct pm_host *h, const pm_delivery *d, uint32_t n,
+	                            const struct pm_http *rq);
+#endif
+	/* ABI 1.2 and later go here, each inside #if PM_ABI_MINOR >= n. */
 };
 
 /* ---- What a plugin says of itself --------------------------------------------- */
@@ -301,6 +309,12 @@ struct pm_plugin {
 	void (*resolve)(struct pm_host *h, uint64_t ask, const char *name); /* PM_SECRETS */
 	void (*stop)(struct pm_host *h);   /* sources emit no more; deliveries may still finish */
 	void (*destroy)(struct pm_host *h);
+#if PM_ABI_MINOR >= 1
+	/* Where the section's `batch` is over 1, called instead of deliver(), with 1 to `batch`
+	 * deliveries that are ready together; each ends by itself.  Those of one order-by key
+	 * stand in their order.  Needs deliver() beside it. */
+	void (*deliver_many)(struct pm_host *h, const pm_delivery *d, uint32_t n);
+#endif
 };
 
 /* The ABI major is in the symbol: a v2 host can tell v1 plugins apart and load both. */

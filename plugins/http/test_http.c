@@ -1,3 +1,4 @@
+#define PM_ABI_MINOR 1 /* as the plugin */
 #include "testhost.h"
 
 #include "base/hash.h"
@@ -206,6 +207,148 @@ static void body_and_mode_must_agree(void **state)
 	assert_non_null(strstr(testhost_last_log(NULL), "`body`"));
 }
 
+static const char *const three[] = {"{\"id\":\"a\"}", "{\"id\":\"b\"}", "{\"id\":\"c\"}"};
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static void several_events_are_one_array_and_end_by_one_answer(void **state)
+{
+	struct testhost *t = HOST("batch", "10", NULL);
+	const char *body;
+	pm_delivery d[3];
+
+	(void)state;
+	testhost_deliver_many(t, three, 3, d);
+	assert_int_equal(testhost_requests(t), 1);
+	assert_int_equal(testhost_request(t)->nmany, 3);
+	assert_string_equal(testhost_request_header(t, "Content-Type"),
+			    "application/cloudevents-batch+json");
+	body = testhost_request(t)->body;
+	assert_true(begins(body, "[{\"idempotencykey\":\"key-1\",\"specversion\":\"1.0\","));
+	assert_non_null(strstr(body, "},{\"idempotencykey\":\"key-2\","));
+	assert_non_null(strstr(body, "},{\"idempotencykey\":\"key-3\","));
+	assert_string_equal(body + strlen(body) - 2, "}]");
+	testhost_answer(t, 200, NULL, "");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(testhost_end(t, d[i]), TESTHOST_OK);
+	testhost_free(t);
+}
+
+static void a_batch_of_one_is_an_array_too_and_names_its_delivery(void **state)
+{
+	struct testhost *t = HOST("batch", "10", NULL);
+	pm_delivery d;
+
+	(void)state;
+	testhost_deliver_many(t, three, 1, &d);
+	assert_int_equal(testhost_request(t)->delivery, d);
+	assert_int_equal(testhost_request(t)->body[0], '[');
+	testhost_answer(t, 400, NULL, "no");
+	assert_int_equal(testhost_end(t, d), TESTHOST_REJECT);
+	testhost_free(t);
+}
+
+static void lines_hold_an_event_each(void **state)
+{
+	struct testhost *t = HOST("mode", "ndjson", "batch", "2", NULL);
+	const char *body, *second;
+	pm_delivery d[2];
+
+	(void)state;
+	testhost_deliver_many(t, three, 2, d);
+	assert_string_equal(testhost_request_header(t, "Content-Type"), "application/x-ndjson");
+	body = testhost_request(t)->body;
+	second = strchr(body, '\n') + 1;
+	assert_true(begins(body, "{\"idempotencykey\":\"key-1\","));
+	assert_true(begins(second, "{\"idempotencykey\":\"key-2\","));
+	assert_string_equal(strchr(second, '\n'), "\n");
+	testhost_answer(t, 200, NULL, "");
+	testhost_free(t);
+	t = HOST("mode", "ndjson", NULL);
+	d[0] = testhost_deliver(t, event);
+	assert_non_null(strchr(testhost_request(t)->body, '\n'));
+	testhost_answer(t, 200, NULL, "");
+	assert_int_equal(testhost_end(t, d[0]), TESTHOST_OK);
+	testhost_free(t);
+}
+
+static void what_is_refused_together_is_split_and_keeps_its_keys(void **state)
+{
+	static const int statuses[] = {400, 413, 422, 404};
+	pm_delivery d[3];
+
+	(void)state;
+	for (size_t s = 0; s < sizeof statuses / sizeof *statuses; s++) {
+		struct testhost *t = HOST("batch", "10", NULL);
+
+		testhost_deliver_many(t, three, 3, d);
+		testhost_answer(t, statuses[s], NULL, "no");
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(testhost_end(t, d[i]), TESTHOST_SPLIT);
+		testhost_again_many(t, d, 2);
+		testhost_again_many(t, d + 2, 1);
+		assert_non_null(strstr(testhost_request(t)->body, "\"key-1\""));
+		testhost_answer(t, 200, NULL, "");
+		assert_non_null(strstr(testhost_request(t)->body, "\"key-3\""));
+		testhost_answer(t, statuses[s], NULL, "no");
+		assert_int_equal(testhost_end(t, d[0]), TESTHOST_OK);
+		assert_int_equal(testhost_end(t, d[1]), TESTHOST_OK);
+		assert_int_equal(testhost_end(t, d[2]), TESTHOST_REJECT);
+		testhost_free(t);
+	}
+}
+
+static void what_passes_is_tried_again_together(void **state)
+{
+	struct testhost *t = HOST("batch", "10", NULL);
+	pm_delivery d[3];
+
+	(void)state;
+	testhost_deliver_many(t, three, 3, d);
+	testhost_answer(t, 503, (const char *const[]){"Retry-After: 7", NULL}, "");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(testhost_end(t, d[i]), TESTHOST_RETRY);
+		assert_int_equal(testhost_retry_after(t, d[i]), 7000);
+	}
+	testhost_free(t);
+}
+
+static void a_signed_batch_has_the_same_id_for_the_same_events(void **state)
+{
+	struct testhost *t = HOST("batch", "10", "secret", "plain", NULL);
+	char id[40], mac[64], line[80];
+	pm_delivery d[3];
+
+	(void)state;
+	testhost_deliver_many(t, three, 3, d);
+	snprintf(id, sizeof id, "%s", testhost_request_header(t, "webhook-id"));
+	signature(t, "plain", 5, mac);
+	snprintf(line, sizeof line, "v1,%s", mac);
+	assert_string_equal(testhost_request_header(t, "webhook-signature"), line);
+	testhost_answer(t, 503, NULL, "");
+	testhost_again_many(t, d, 3);
+	assert_string_equal(testhost_request_header(t, "webhook-id"), id);
+	testhost_answer(t, 503, NULL, "");
+	testhost_again_many(t, d, 2);
+	assert_string_not_equal(testhost_request_header(t, "webhook-id"), id);
+	testhost_answer(t, 200, NULL, "");
+	testhost_free(t);
+}
+
+static void what_is_of_one_event_does_not_go_with_a_batch(void **state)
+{
+	(void)state;
+	assert_null(HOST("batch", "2", "mode", "binary", NULL));
+	assert_non_null(strstr(testhost_last_log(NULL), "`batch` needs mode"));
+	assert_null(HOST("batch", "2", "body", "{}", NULL));
+	assert_null(HOST("batch", "2", "header.X-N", "{{ data.n }}", NULL));
+	assert_non_null(strstr(testhost_last_log(NULL), "header.X-N"));
+	testhost_free(HOST("batch", "2", "header.X-Team", "blue", NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +363,13 @@ int main(void)
 		cmocka_unit_test(a_line_break_in_a_header_is_refused),
 		cmocka_unit_test(an_absent_value_sends_nothing),
 		cmocka_unit_test(body_and_mode_must_agree),
+		cmocka_unit_test(several_events_are_one_array_and_end_by_one_answer),
+		cmocka_unit_test(a_batch_of_one_is_an_array_too_and_names_its_delivery),
+		cmocka_unit_test(lines_hold_an_event_each),
+		cmocka_unit_test(what_is_refused_together_is_split_and_keeps_its_keys),
+		cmocka_unit_test(what_passes_is_tried_again_together),
+		cmocka_unit_test(a_signed_batch_has_the_same_id_for_the_same_events),
+		cmocka_unit_test(what_is_of_one_event_does_not_go_with_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -439,12 +439,17 @@ const char *testhost_last_log(struct testhost *t)
 	return line ? line : "";
 }
 
-static void call_deliver(struct testhost *t, struct handed *d)
+static void begin_call(struct handed *d)
 {
 	d->call++;
-	if (d->end != TESTHOST_HELD)
+	if (d->end != TESTHOST_HELD && d->end != TESTHOST_SPLIT)
 		d->attempt++;
 	d->end = TESTHOST_OPEN;
+}
+
+static void call_deliver(struct testhost *t, struct handed *d)
+{
+	begin_call(d);
 	t->plugin->table.deliver(&t->host, seen_number(d));
 	testhost_leave(t);
 }
@@ -487,19 +492,61 @@ static char *document(const char *json, size_t number)
 	return buf_take(&b);
 }
 
-pm_delivery testhost_deliver(struct testhost *t, const char *event_json)
+static struct handed *hand(struct testhost *t, const char *event_json)
 {
 	struct handed *d = mem_new(struct handed);
 
-	if (!t->plugin->table.deliver)
-		fail_msg("plugin %s has no deliver()", t->plugin->table.name);
 	mem_room(t->handed, t->nhanded, t->handed_cap);
 	t->handed[t->nhanded++] = d;
 	d->number = t->nhanded;
 	d->document = document(event_json, t->nhanded);
 	d->retry_after = -1;
+	return d;
+}
+
+pm_delivery testhost_deliver(struct testhost *t, const char *event_json)
+{
+	struct handed *d = hand(t, event_json);
+
+	if (!t->plugin->table.deliver)
+		fail_msg("plugin %s has no deliver()", t->plugin->table.name);
 	call_deliver(t, d);
 	return d->number;
+}
+
+static void call_deliver_many(struct testhost *t, const pm_delivery *numbers, uint32_t n)
+{
+	pm_delivery *seen = mem_zero(n * sizeof *seen);
+
+	if (!t->plugin->table.deliver_many)
+		fail_msg("plugin %s has no deliver_many()", t->plugin->table.name);
+	for (uint32_t i = 0; i < n; i++) {
+		begin_call(handed_of(t, numbers[i]));
+		seen[i] = seen_number(handed_of(t, numbers[i]));
+	}
+	t->plugin->table.deliver_many(&t->host, seen, n);
+	free(seen);
+	testhost_leave(t);
+}
+
+void testhost_deliver_many(struct testhost *t, const char *const *events, uint32_t n,
+			   pm_delivery *out)
+{
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = hand(t, events[i])->number;
+	call_deliver_many(t, out, n);
+}
+
+void testhost_again_many(struct testhost *t, const pm_delivery *numbers, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		enum testhost_end end = handed_of(t, numbers[i])->end;
+
+		if (end != TESTHOST_RETRY && end != TESTHOST_SPLIT)
+			fail_msg("delivery %llu is not to be tried again",
+				 (unsigned long long)numbers[i]);
+	}
+	call_deliver_many(t, numbers, n);
 }
 
 void testhost_again(struct testhost *t, pm_delivery number)

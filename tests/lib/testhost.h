@@ -35,9 +35,21 @@ const char *testhost_last_log(struct testhost *t); /* "" if nothing was logged *
 pm_delivery testhost_deliver(struct testhost *t, const char *event_json);
 /* Call deliver() again: after a hold or a retry.  Keeps key, counts attempts. */
 void testhost_again(struct testhost *t, pm_delivery d);
+/* n events in one call of deliver_many(); their numbers in `out`. */
+void testhost_deliver_many(struct testhost *t, const char *const *events, uint32_t n,
+			   pm_delivery *out);
+/* The same after a retry, or after a split. */
+void testhost_again_many(struct testhost *t, const pm_delivery *d, uint32_t n);
 void testhost_cancel(struct testhost *t, pm_delivery d);
 
-enum testhost_end { TESTHOST_OPEN, TESTHOST_OK, TESTHOST_RETRY, TESTHOST_REJECT, TESTHOST_HELD };
+enum testhost_end {
+	TESTHOST_OPEN,
+	TESTHOST_OK,
+	TESTHOST_RETRY,
+	TESTHOST_REJECT,
+	TESTHOST_HELD,
+	TESTHOST_SPLIT, /* rejected together with others: again, in calls of half as many */
+};
 enum testhost_end testhost_end(struct testhost *t, pm_delivery d);
 const char *testhost_why(struct testhost *t, pm_delivery d);     /* of finish() */
 const char *testhost_held(struct testhost *t, pm_delivery d);    /* the state of hold(), or NULL */
@@ -50,7 +62,9 @@ struct testhost_request {
 	const char *aws;            /* or "" */
 	const char *const *headers; /* as the plugin gave them, NULL-terminated */
 	const char *const *query;   /* likewise */
-	pm_delivery delivery;
+	pm_delivery delivery;       /* 0 of one for many */
+	const pm_delivery *many;    /* those of finish_many_by_http() */
+	uint32_t nmany;
 };
 int testhost_requests(struct testhost *t);                                 /* how many wait */
 const struct testhost_request *testhost_request(struct testhost *t);       /* the oldest waiting;

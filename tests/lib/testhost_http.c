@@ -78,6 +78,8 @@ static void free_asking(struct asking *a)
 	free((char *)(uintptr_t)a->shown.aws);
 	free_list(a->shown.headers);
 	free_list(a->shown.query);
+	free((pm_delivery *)(uintptr_t)a->shown.many);
+	free(a->many);
 	asked_clear(&a->asked);
 	free(a);
 }
@@ -91,7 +93,8 @@ static char *peer_of(const struct pm_http *rq)
 	return mem_slice(host + 3, strcspn(host + 3, "/?:"));
 }
 
-static void ask(struct testhost *t, const struct pm_http *given, pm_done_fn *done, uint64_t arg)
+static struct asking *ask(struct testhost *t, const struct pm_http *given, pm_done_fn *done,
+			  uint64_t arg)
 {
 	struct asking **at = &t->asking, *a = mem_new(struct asking);
 	struct pm_http rq = {0};
@@ -123,6 +126,7 @@ static void ask(struct testhost *t, const struct pm_http *given, pm_done_fn *don
 	while (*at)
 		at = &(*at)->next;
 	*at = a;
+	return a;
 }
 
 static void host_http(struct pm_host *h, const struct pm_http *rq, pm_done_fn *done, uint64_t arg)
@@ -145,12 +149,43 @@ static void host_finish_by_http(struct pm_host *h, pm_delivery seen, const struc
 	ask(t, &rq, NULL, 0);
 }
 
-static void finish_by(struct handed *d, const struct answer_message *m, int64_t now)
+/* Those that are still open. */
+static void host_finish_many_by_http(struct pm_host *h, const pm_delivery *d, uint32_t n,
+				     const struct pm_http *given)
+{
+	struct testhost *t = testhost_of(h);
+	pm_delivery *many = mem_zero(n * sizeof *many), *shown = mem_zero(n * sizeof *shown);
+	struct pm_http rq = {0};
+	struct asking *a;
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (testhost_open(t, d[i], "finish_many_by_http")) {
+			shown[open] = testhost_shown(d[i]);
+			many[open++] = d[i];
+		}
+	}
+	memcpy(&rq, given, given->size < sizeof rq ? given->size : sizeof rq);
+	rq.size = sizeof rq;
+	rq.delivery = 0;
+	if (!open) {
+		free(many);
+		free(shown);
+		return;
+	}
+	a = ask(t, &rq, NULL, 0);
+	a->many = many;
+	a->shown.many = shown;
+	a->shown.nmany = open;
+}
+
+static void finish_by(struct handed *d, const struct answer_message *m, bool alone, int64_t now)
 {
 	struct ending e = answer_read(m->answer, m->asked, now);
 	enum testhost_end end = e.result == LANE_OK       ? TESTHOST_OK
-				: e.result == LANE_REJECT ? TESTHOST_REJECT
-							  : TESTHOST_RETRY;
+				: e.result != LANE_REJECT ? TESTHOST_RETRY
+				: alone                   ? TESTHOST_REJECT
+							  : TESTHOST_SPLIT;
 
 	testhost_ended(d, end, e.why.text, e.after_ms);
 }
@@ -166,7 +201,7 @@ static void host_finish_as(struct pm_host *h, pm_delivery seen, const struct pm_
 	if (!in_hand || m != &in_hand->public)
 		fail_msg("finish_as() with a message that is not the answer just given");
 	if (d)
-		finish_by(d, in_hand, t->now);
+		finish_by(d, in_hand, true, t->now);
 }
 
 static void give(struct testhost *t, struct asking *a, const struct answer_message *m)
@@ -176,7 +211,11 @@ static void give(struct testhost *t, struct asking *a, const struct answer_messa
 		a->done(&t->host, &m->public, a->arg);
 		in_hand = NULL;
 	} else if (testhost_handed(t, a->handed)) {
-		finish_by(testhost_handed(t, a->handed), m, t->now);
+		finish_by(testhost_handed(t, a->handed), m, true, t->now);
+	}
+	for (uint32_t i = 0; i < a->shown.nmany; i++) {
+		if (testhost_handed(t, a->many[i]))
+			finish_by(testhost_handed(t, a->many[i]), m, a->shown.nmany == 1, t->now);
 	}
 }
 
@@ -374,6 +413,7 @@ void testhost_http_fill(struct testhost *t)
 	t->host.http = host_http;
 	t->host.finish_by_http = host_finish_by_http;
 	t->host.finish_as = host_finish_as;
+	t->host.finish_many_by_http = host_finish_many_by_http;
 	t->host.listen = host_listen;
 	t->host.reply = host_reply;
 	t->host.hmac = host_hmac;

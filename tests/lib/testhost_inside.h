@@ -7,6 +7,7 @@
 #ifndef POINTSMAN_TESTHOST_INSIDE_H
 #define POINTSMAN_TESTHOST_INSIDE_H
 
+#include "plugin/abi.h"
 #include "testhost.h"
 
 #include "base/buf.h"
@@ -32,6 +33,7 @@ struct asking { /* a request that waits for its answer */
 	struct asking *next;
 	struct testhost_request shown;
 	pm_delivery handed; /* the plugin's number */
+	pm_delivery *many;  /* likewise, of finish_many_by_http() */
 	struct asked asked; /* how its answer is read */
 	pm_done_fn *done;   /* NULL: finishes the delivery */
 	uint64_t arg;
