@@ -128,12 +128,14 @@ static void careful_turn(struct engine *e)
 	engine_hand_over(e, txn);
 }
 
-void engine_schedule(struct engine *e)
+static void schedule(void *arg)
 {
+	struct engine *e = arg;
 	struct lane_now now = engine_now(e);
 	int64_t next = INT64_MAX;
 	struct target *t;
 
+	e->scheduling = false;
 	careful_turn(e);
 	for (size_t i = 0; (t = next_target(e, &i));) {
 		int64_t due = lane_next(t->lane, now);
@@ -145,6 +147,14 @@ void engine_schedule(struct engine *e)
 		loop_timer_stop(e->timer);
 	else
 		loop_timer_set(e->timer, next - now.boot);
+}
+
+/* Once in a turn of the loop, whatever happened to lanes in it. */
+void engine_schedule(struct engine *e)
+{
+	if (!e->scheduling)
+		loop_soon(e->options.loop, schedule, e);
+	e->scheduling = true;
 }
 
 void engine_on_timer(void *arg)
@@ -241,10 +251,9 @@ static void on_durable(struct txn *txns, struct batch *batch, void *arg)
 	e->last_seq = batch->to > e->last_seq ? batch->to : e->last_seq;
 	if (!e->ending && batch->to > batch->from) {
 		txn = txn_new();
-		for (size_t i = 0; (t = next_target(e, &i));) {
-			target_take_batch(t, batch, txn);
+		targets_take_batch(e, batch, txn);
+		for (size_t i = 0; (t = next_target(e, &i));)
 			target_read(t);
-		}
 		engine_hand_over(e, txn);
 		engine_schedule(e);
 	}
@@ -433,7 +442,7 @@ static void after_call(struct engine *e, struct txn *txn, struct target *t, uint
 {
 	target_effects(t, txn);
 	calls_end(&e->calls, number);
-	target_cursor(t, txn);
+	target_moved(t, txn);
 	target_read(t);
 	engine_schedule(e);
 	engine_call_ended(e, t, seq);
@@ -452,13 +461,24 @@ bool engine_finish(struct engine *e, struct txn *txn, uint64_t number, enum lane
 	return true;
 }
 
+/* At one moment, and with one chance: what goes together comes back together. */
 size_t engine_finish_many(struct engine *e, struct txn *txn, const uint64_t *numbers, size_t n,
 			  enum lane_result result, const char *why, int64_t after_ms, bool unknown)
 {
+	struct lane_now now = engine_now(e);
 	size_t stale = 0;
 
-	for (size_t i = 0; i < n; i++)
-		stale += !engine_finish(e, txn, numbers[i], result, why, after_ms, unknown);
+	for (size_t i = 0; i < n; i++) {
+		struct call *call = calls_find(&e->calls, numbers[i]);
+
+		if (!call) {
+			stale++;
+			continue;
+		}
+		lane_finished(call->target->lane, call->seq, result, why, after_ms, unknown, now,
+			      &e->effects);
+		after_call(e, txn, call->target, call->seq, numbers[i]);
+	}
 	return stale;
 }
 

@@ -19,9 +19,13 @@
 #include "engine/journal_thread.h"
 #include "lane/order.h"
 
-struct kept_event { /* an event of a delivery that may start soon */
-	uint64_t seq;
-	struct event *event;
+struct kept_events { /* of deliveries that may start soon, by seq; the first leave first */
+	struct kept_event {
+		uint64_t seq;
+		struct event *event;
+	} * list;
+	size_t first, end, cap;
+	size_t bytes;
 };
 
 struct target {
@@ -33,9 +37,10 @@ struct target {
 	bool ready;
 	uint64_t next;           /* every event at or below it was offered or skipped */
 	bool reading;            /* a read of the journal is under way */
+	bool behind;             /* while a batch is taken: it is full, and missed this one */
+	uint64_t missed;
 	uint64_t cursor;         /* as last written */
-	struct kept_event *kept; /* by seq; at most LANE_MAX_WAITING */
-	size_t nkept, kept_cap;
+	struct kept_events kept;
 	struct order order;
 	struct flight *boarding; /* whose turn has not come, or NULL */
 };
@@ -86,6 +91,7 @@ struct engine {
 	struct start *pending;                 /* all that have not begun, newest first */
 	struct flight *flights, **flights_end; /* whose turn it is */
 	bool starting;                         /* a turn for them was asked for */
+	bool scheduling;                       /* and one to set the timer */
 	uint64_t last_seq, submitted, durable;
 	uint64_t accepted, duplicates, refused;
 	struct room *room;
@@ -116,7 +122,7 @@ void engine_hand_over(struct engine *e, struct txn *t);
 
 struct lane_now engine_now(struct engine *e);
 struct target *engine_target(struct engine *e, const char *name); /* or NULL */
-/* Give the permit of a careful start, and set the timer for whatever is due next. */
+/* Soon: give the permit of a careful start, and set the timer for whatever is due next. */
 void engine_schedule(struct engine *e);
 /* A call has ended: somebody may wait for that. */
 void engine_call_ended(struct engine *e, const struct target *t, uint64_t seq);
@@ -130,14 +136,16 @@ void target_free(struct target *t);
 /* Hand a stored row to the lane, its event known; what follows is not written if txn is
  * NULL. */
 void target_recall(struct target *t, const struct delivery *row, struct event *ev, struct txn *txn);
-/* The events of a batch, if the lane is at the live edge. */
-void target_take_batch(struct target *t, const struct batch *b, struct txn *txn);
+/* The events of a batch, to all lanes that are at the live edge. */
+void targets_take_batch(struct engine *e, const struct batch *b, struct txn *txn);
 /* Read the journal if the lane is behind and has room. */
 void target_read(struct target *t);
 /* Do what the lane answered in engine->effects, writing into txn; empties them. */
 void target_effects(struct target *t, struct txn *txn);
 /* Put the cursor into txn if it has moved. */
 void target_cursor(struct target *t, struct txn *txn);
+/* The same if it has moved far: one that lags costs only a look at what has ended already. */
+void target_moved(struct target *t, struct txn *txn);
 void target_drop_event(struct target *t, uint64_t seq);
 struct event *target_event(struct target *t, uint64_t seq); /* borrowed, or NULL */
 /* Hand a stored row, by number, to its lane, if it is live there; reads both from the

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_AT_ONCE 20000
+#define SCAN_AT_ONCE  20000
+#define READ_AT_LEAST 64              /* duties: a look into the journal for each one would cost */
+#define CURSOR_STEP   256             /* likewise */
+#define KEPT_BYTES    (8 * 1024 * 1024) /* of events, of one lane */
 
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
 			  uint64_t cursor, struct err *err)
@@ -28,23 +31,26 @@ void target_free(struct target *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->nkept; i++)
-		event_unref(t->kept[i].event);
-	free(t->kept);
+	for (size_t i = t->kept.first; i < t->kept.end; i++)
+		event_unref(t->kept.list[i].event);
+	free(t->kept.list);
 	order_free(&t->order);
 	lane_free(t->lane);
 	free(t);
 }
 
-/* Kept in order of seq, which is the order of arrival but for recalled ones. */
-static size_t place_of(const struct target *t, uint64_t seq)
+static size_t place_of(const struct kept_events *k, uint64_t seq)
 {
-	size_t low = 0, high = t->nkept;
+	size_t low = k->first, high = k->end;
 
+	if (low < high && k->list[low].seq >= seq)
+		return low; /* the usual case of those that end */
+	if (low < high && k->list[high - 1].seq < seq)
+		return high; /* and of those that arrive */
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (t->kept[middle].seq < seq)
+		if (k->list[middle].seq < seq)
 			low = middle + 1;
 		else
 			high = middle;
@@ -52,34 +58,63 @@ static size_t place_of(const struct target *t, uint64_t seq)
 	return low;
 }
 
-struct event *target_event(struct target *t, uint64_t seq)
+static bool holds(const struct kept_events *k, size_t at, uint64_t seq)
 {
-	size_t at = place_of(t, seq);
-
-	return at < t->nkept && t->kept[at].seq == seq ? t->kept[at].event : NULL;
+	return at < k->end && k->list[at].seq == seq;
 }
 
+struct event *target_event(struct target *t, uint64_t seq)
+{
+	size_t at = place_of(&t->kept, seq);
+
+	return holds(&t->kept, at, seq) ? t->kept.list[at].event : NULL;
+}
+
+/* At the end, where what left in front has made room before more is asked for. */
+static void make_room(struct kept_events *k)
+{
+	if (k->end < k->cap)
+		return;
+	if (k->first > k->cap / 2) {
+		memmove(k->list, k->list + k->first, (k->end - k->first) * sizeof *k->list);
+		k->end -= k->first;
+		k->first = 0;
+		return;
+	}
+	mem_room(k->list, k->end, k->cap);
+}
+
+/* What is not kept is read again when it starts. */
 static void keep_event(struct target *t, struct event *ev)
 {
-	size_t at = place_of(t, ev->seq);
+	struct kept_events *k = &t->kept;
+	size_t at, bytes = event_size(ev);
 
-	if (t->nkept >= LANE_MAX_WAITING || target_event(t, ev->seq))
-		return; /* read again when it starts */
-	mem_room(t->kept, t->nkept, t->kept_cap);
-	memmove(&t->kept[at + 1], &t->kept[at], (t->nkept - at) * sizeof *t->kept);
-	t->kept[at] = (struct kept_event){ev->seq, event_ref(ev)};
-	t->nkept++;
+	if (k->bytes + bytes > KEPT_BYTES || holds(k, place_of(k, ev->seq), ev->seq))
+		return;
+	make_room(k);
+	at = place_of(k, ev->seq);
+	memmove(&k->list[at + 1], &k->list[at], (k->end - at) * sizeof *k->list);
+	k->list[at] = (struct kept_event){ev->seq, event_ref(ev)};
+	k->end++;
+	k->bytes += bytes;
 }
 
 void target_drop_event(struct target *t, uint64_t seq)
 {
-	size_t at = place_of(t, seq);
+	struct kept_events *k = &t->kept;
+	size_t at = place_of(k, seq);
 
-	if (at >= t->nkept || t->kept[at].seq != seq)
+	if (!holds(k, at, seq))
 		return;
-	event_unref(t->kept[at].event);
-	t->nkept--;
-	memmove(&t->kept[at], &t->kept[at + 1], (t->nkept - at) * sizeof *t->kept);
+	k->bytes -= event_size(k->list[at].event);
+	event_unref(k->list[at].event);
+	if (at == k->first) {
+		k->first++;
+		return;
+	}
+	k->end--;
+	memmove(&k->list[at], &k->list[at + 1], (k->end - at) * sizeof *k->list);
 }
 
 static void offer(struct target *t, struct event *ev, const struct duty *duty, struct txn *txn)
@@ -104,33 +139,42 @@ void target_recall(struct target *t, const struct delivery *row, struct event *e
 		lane_effects_clear(&e->effects);
 }
 
-static const struct duty *duty_for(const struct target *t, const struct accepted *a)
+/* A lane that is full reads the rest later. */
+static void take_duty(struct target *t, const struct batch *b, struct event *ev,
+		      const struct duty *duty, struct txn *txn)
 {
-	for (size_t i = 0; i < a->n; i++) {
-		if (a->duties[i].target == t->number)
-			return &a->duties[i];
-	}
-	return NULL;
+	if (t->next != b->from || t->behind)
+		return;
+	t->behind = !lane_wants(t->lane);
+	if (t->behind)
+		t->missed = ev->seq;
+	else
+		offer(t, ev, duty, txn);
 }
 
-void target_take_batch(struct target *t, const struct batch *b, struct txn *txn)
+void targets_take_batch(struct engine *e, const struct batch *b, struct txn *txn)
 {
-	if (t->next != b->from)
-		return;
-	for (size_t i = 0; i < b->n; i++) {
-		const struct duty *duty = duty_for(t, &b->accepted[i]);
+	struct target *t;
 
-		if (!duty)
-			continue;
-		if (!lane_wants(t->lane)) {
-			t->next = b->accepted[i].event->seq - 1;
-			lane_reached(t->lane, t->next);
-			return;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct accepted *a = &b->accepted[i];
+
+		for (size_t k = 0; k < a->n; k++) {
+			uint32_t number = a->duties[k].target;
+
+			t = number < e->nnumbers ? e->by_number[number] : NULL;
+			if (t)
+				take_duty(t, b, a->event, &a->duties[k], txn);
 		}
-		offer(t, b->accepted[i].event, duty, txn);
 	}
-	t->next = b->to;
-	lane_reached(t->lane, t->next);
+	for (size_t n = 0; n < e->nnumbers; n++) {
+		t = e->by_number[n];
+		if (!t || t->next != b->from)
+			continue;
+		t->next = t->behind ? t->missed - 1 : b->to;
+		t->behind = false;
+		lane_reached(t->lane, t->next);
+	}
 }
 
 struct reading {
@@ -194,7 +238,8 @@ void target_read(struct target *t)
 	size_t wants = lane_wants(t->lane);
 	struct reading *r;
 
-	if (t->reading || !wants || t->next >= t->engine->last_seq || t->engine->ending)
+	if (t->reading || t->next >= t->engine->last_seq || t->engine->ending ||
+	    wants < READ_AT_LEAST)
 		return;
 	t->reading = true;
 	r = mem_new(struct reading);
@@ -212,6 +257,12 @@ void target_cursor(struct target *t, struct txn *txn)
 		return;
 	t->cursor = cursor;
 	txn_cursor(txn, t->number, cursor);
+}
+
+void target_moved(struct target *t, struct txn *txn)
+{
+	if (lane_cursor(t->lane) >= t->cursor + CURSOR_STEP)
+		target_cursor(t, txn);
 }
 
 /* What one begins by `then`, an operator or a start takes its row and its event from the
