@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 struct call_slot {
-	struct call *call; /* NULL: free */
+	struct call *call; /* stays for the next one */
+	bool open;
 	uint32_t generation;
 	size_t next_free; /* 1 + index */
 };
@@ -25,19 +26,19 @@ static size_t free_slot(struct calls *c)
 		return slot - 1;
 	}
 	mem_room(c->slots, c->n, c->cap);
-	c->slots[c->n] = (struct call_slot){0};
+	c->slots[c->n] = (struct call_slot){.call = mem_new(struct call)};
 	return c->n++;
 }
 
 struct call *calls_begin(struct calls *c)
 {
 	size_t slot = free_slot(c);
-	struct call *call = mem_new(struct call);
+	struct call *call = c->slots[slot].call;
 
-	c->slots[slot].call = call;
+	c->slots[slot].open = true;
 	c->slots[slot].generation++;
 	c->open++;
-	call->public.number = number_of(slot, c->slots[slot].generation);
+	*call = (struct call){.public.number = number_of(slot, c->slots[slot].generation)};
 	return call;
 }
 
@@ -47,7 +48,7 @@ static struct call_slot *slot_of(struct calls *c, uint64_t number)
 
 	if (slot == 0 || slot > c->n)
 		return NULL;
-	if (c->slots[slot - 1].generation != number >> 32 || !c->slots[slot - 1].call)
+	if (c->slots[slot - 1].generation != number >> 32 || !c->slots[slot - 1].open)
 		return NULL;
 	return &c->slots[slot - 1];
 }
@@ -64,19 +65,16 @@ struct call *calls_of(struct calls *c, const struct target *target, uint64_t seq
 	for (size_t i = 0; i < c->n; i++) {
 		struct call *call = c->slots[i].call;
 
-		if (call && call->target == target && call->seq == seq)
+		if (c->slots[i].open && call->target == target && call->seq == seq)
 			return call;
 	}
 	return NULL;
 }
 
-static void call_free(struct call *call)
+static void call_clear(struct call *call)
 {
 	event_unref(call->public.event);
-	free((char *)(uintptr_t)call->public.key);
 	free((char *)(uintptr_t)call->public.held);
-	free((char *)(uintptr_t)call->public.rule);
-	free(call);
 }
 
 void calls_end(struct calls *c, uint64_t number)
@@ -85,8 +83,8 @@ void calls_end(struct calls *c, uint64_t number)
 
 	if (!slot)
 		return;
-	call_free(slot->call);
-	slot->call = NULL;
+	call_clear(slot->call);
+	slot->open = false;
 	slot->next_free = c->free;
 	c->free = (size_t)(slot - c->slots) + 1;
 	c->open--;
@@ -95,8 +93,9 @@ void calls_end(struct calls *c, uint64_t number)
 void calls_free(struct calls *c)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		if (c->slots[i].call)
-			call_free(c->slots[i].call);
+		if (c->slots[i].open)
+			call_clear(c->slots[i].call);
+		free(c->slots[i].call);
 	}
 	free(c->slots);
 	*c = (struct calls){0};

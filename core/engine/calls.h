@@ -12,7 +12,8 @@
 struct target;
 
 struct call {
-	struct engine_call public; /* its texts and the event's reference are the call's */
+	struct engine_call public; /* `held` and the event's reference are the call's */
+	char key[33];
 	struct target *target;
 	uint64_t seq;
 	uint32_t emits; /* events emitted in this call, for their ids */
@@ -29,7 +30,7 @@ struct calls {
 struct call *calls_begin(struct calls *c);
 struct call *calls_find(struct calls *c, uint64_t number);                         /* or NULL */
 struct call *calls_of(struct calls *c, const struct target *target, uint64_t seq); /* or NULL */
-void calls_end(struct calls *c, uint64_t number); /* drops the event's reference, texts */
+void calls_end(struct calls *c, uint64_t number); /* drops the event's reference, `held` */
 void calls_free(struct calls *c);
 
 #endif

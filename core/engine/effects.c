@@ -10,19 +10,18 @@
 static void give_public(struct call *call, const struct target *t, struct start *s)
 {
 	struct engine *e = t->engine;
-	const struct delivery *d = &s->delivery;
+	struct delivery *d = &s->delivery;
 	const char *instance = engine_first_name(e, s->event->instance);
-	char key[33];
 
-	delivery_key(instance, s->event->source, s->event->id,
-		     engine_first_name(e, t->section->name), d->round, key);
+	delivery_key(instance, s->event->source, s->event->id, t->first_name, d->round, call->key);
 	call->target = s->target;
 	call->seq = d->seq;
 	call->public.event = event_ref(s->event);
 	call->public.view = d->duty.members ? EVENT_MEMBERS : EVENT_ITSELF;
-	call->public.key = mem_text(key);
-	call->public.rule = mem_text(engine_rule(e, d->duty.rule));
-	call->public.held = mem_text(d->held);
+	call->public.key = call->key;
+	call->public.rule = engine_rule(e, d->duty.rule);
+	call->public.held = d->held;
+	d->held = NULL;
 	call->public.attempt = d->attempt;
 	call->public.emitted = d->emitted;
 }

@@ -31,6 +31,7 @@ struct kept_events { /* of deliveries that may start soon, by seq; the first lea
 struct target {
 	struct engine *engine;
 	const struct instance_config *section;
+	const char *first_name; /* the one keys are made with */
 	uint32_t number;
 	struct lane *lane;
 	struct engine_target ops; /* deliver NULL: nobody has registered */

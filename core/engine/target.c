@@ -18,6 +18,7 @@ struct target *target_new(struct engine *e, const struct instance_config *sectio
 
 	t->engine = e;
 	t->section = section;
+	t->first_name = engine_first_name(e, section->name);
 	t->number = number;
 	t->lane = lane_new(number, &settings, cursor);
 	t->next = t->cursor = cursor;

@@ -38,18 +38,29 @@ static bool find_text(const struct event *ev, enum event_view view, const struct
 	return v.kind != KIND_ABSENT && v.kind != KIND_NULL;
 }
 
+static uint64_t key_of(const char *value, size_t len, const char *source, size_t source_len)
+{
+	uint64_t key = hash64(value, len, hash64(source, source_len, 1));
+
+	return key ? key : 1;
+}
+
 uint64_t order_key(const struct order *o, const struct event *ev, const struct duty *duty)
 {
 	enum event_view view = duty->members ? EVENT_MEMBERS : EVENT_ITSELF;
 	struct buf value = {0}, source = {0};
 	uint64_t key = 0;
 
+	/* What nearly all are asked for is at hand. */
+	if (o->by == ORDER_SUBJECT && view == EVENT_ITSELF)
+		return ev->subject ? key_of(ev->subject, strlen(ev->subject), ev->source,
+					    strlen(ev->source))
+				   : 0;
 	if (o->by == ORDER_GROUP)
 		return duty->group;
 	if (o->value.n && find_text(ev, view, &o->value, &value)) {
 		find_text(ev, view, &o->source, &source);
-		key = hash64(buf_text(&value), value.len, hash64(buf_text(&source), source.len, 1));
-		key = key ? key : 1;
+		key = key_of(buf_text(&value), value.len, buf_text(&source), source.len);
 	}
 	buf_free(&value);
 	buf_free(&source);
