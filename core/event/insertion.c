@@ -66,6 +66,19 @@ bool insertion_parse(const char *text, size_t len, bool constants, struct insert
 	return false;
 }
 
+bool insertion_whole(const char *text, struct insertion *out, struct err *err)
+{
+	size_t len = strlen(text), used;
+
+	if (!insertion_parse(text, len, false, out, &used, err))
+		return false;
+	if (used == len)
+		return true;
+	err_set(err, "\"%s\": a filter is written after |", text);
+	insertion_free(out);
+	return false;
+}
+
 void insertion_free(struct insertion *in)
 {
 	path_free(&in->path);
@@ -100,4 +113,16 @@ bool insertion_fill(const struct insertion *in, const struct template_source *fr
 		}
 	}
 	return true;
+}
+
+bool insertion_text(const struct insertion *in, const struct template_source *from,
+		    struct buf *scratch, struct buf *out, struct err *err)
+{
+	struct piped value;
+	bool ok = insertion_fill(in, from, scratch, &value, err) && !piped_nothing(&value);
+
+	if (ok)
+		piped_text(&value, out);
+	piped_free(&value);
+	return ok;
 }

@@ -18,6 +18,8 @@ struct insertion {
  * quotes that stands alone is text if `constants`, else a path. */
 bool insertion_parse(const char *text, size_t len, bool constants, struct insertion *out,
 		     size_t *used, struct err *err);
+/* The whole text; a name in quotes is a path. */
+bool insertion_whole(const char *text, struct insertion *out, struct err *err);
 void insertion_free(struct insertion *in);
 
 bool insertion_has_default(const struct insertion *in);
@@ -26,5 +28,8 @@ bool insertion_has_default(const struct insertion *in);
  * keeps `scratch` as long. */
 bool insertion_fill(const struct insertion *in, const struct template_source *from,
 		    struct buf *scratch, struct piped *out, struct err *err);
+/* The value as text; false if there is none, with *err filled if that is a mistake. */
+bool insertion_text(const struct insertion *in, const struct template_source *from,
+		    struct buf *scratch, struct buf *out, struct err *err);
 
 #endif

@@ -307,21 +307,13 @@ bool template_render(const struct template *t, const struct template_source *fro
 bool template_get(const char *path_and_filters, const struct template_source *from, struct buf *out,
 		  struct err *err)
 {
-	size_t len = strlen(path_and_filters), used;
 	struct buf scratch = {0};
-	struct piped value = {0};
 	struct insertion in;
 	bool ok;
 
-	if (!insertion_parse(path_and_filters, len, false, &in, &used, err))
+	if (!insertion_whole(path_and_filters, &in, err))
 		return false;
-	ok = used == len;
-	if (!ok)
-		err_set(err, "\"%s\": a filter is written after |", path_and_filters);
-	ok = ok && insertion_fill(&in, from, &scratch, &value, err) && !piped_nothing(&value);
-	if (ok)
-		piped_text(&value, out);
-	piped_free(&value);
+	ok = insertion_text(&in, from, &scratch, out, err);
 	insertion_free(&in);
 	buf_free(&scratch);
 	return ok;

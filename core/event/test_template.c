@@ -1,6 +1,8 @@
 #include "event/template.h"
 
+#include "base/mem.h"
 #include "event/event.h"
+#include "event/getter.h"
 #include "json/check.h"
 
 #include <setjmp.h>
@@ -324,18 +326,42 @@ static void get_takes_a_path_with_filters(void **state)
 		{"", NULL, "path is missing"},
 	};
 
+	struct getter getter = {0};
+
 	(void)state;
-	for (size_t i = 0; i < COUNT(rows); i++) {
+	for (size_t i = 0; i < 3 * COUNT(rows); i++) {
 		struct buf out = {0};
 		struct err err = {{0}};
-		bool found = template_get(rows[i].text, &source, &out, &err);
+		const char *text = rows[i % COUNT(rows)].text;
+		bool found = i < COUNT(rows) ? template_get(text, &source, &out, &err)
+					     : getter_get(&getter, text, &source, &out, &err);
 
-		if (found != !rows[i].why ||
-		    strcmp(buf_text(&out), found ? rows[i].expected : "") ||
-		    (!found && (!*err.text != !*rows[i].why || !strstr(err.text, rows[i].why))))
-			fail_msg("%s: %s %s", rows[i].text, buf_text(&out), err.text);
+		if (found != !rows[i % COUNT(rows)].why ||
+		    strcmp(buf_text(&out), found ? rows[i % COUNT(rows)].expected : "") ||
+		    (!found && (!*err.text != !*rows[i % COUNT(rows)].why || !strstr(err.text, rows[i % COUNT(rows)].why))))
+			fail_msg("%s: %s %s", rows[i % COUNT(rows)].text, buf_text(&out), err.text);
 		buf_free(&out);
 	}
+	assert_int_equal(getter.parsed.count, 8);
+	getter_free(&getter);
+}
+
+static void a_getter_keeps_so_many_paths_and_finds_the_others_too(void **state)
+{
+	struct getter getter = {0};
+
+	(void)state;
+	for (int i = 0; i < 2 * GETTER_MOST; i++) {
+		char *text = mem_format("data.list.0 | or(\"%d\")", i);
+		struct buf out = {0};
+
+		assert_true(getter_get(&getter, text, &source, &out, NULL));
+		assert_string_equal(buf_text(&out), "x");
+		buf_free(&out);
+		free(text);
+	}
+	assert_int_equal(getter.parsed.count, GETTER_MOST);
+	getter_free(&getter);
 }
 
 static struct json_value find_in_event(void *arg, const struct path *path, struct buf *scratch)
@@ -414,6 +440,7 @@ int main(void)
 		cmocka_unit_test(what_is_filled_in_is_bounded),
 		cmocka_unit_test(its_paths_can_be_listed),
 		cmocka_unit_test(get_takes_a_path_with_filters),
+		cmocka_unit_test(a_getter_keeps_so_many_paths_and_finds_the_others_too),
 		cmocka_unit_test(an_event_fills_a_template),
 		cmocka_unit_test(the_operators_own_text_is_inserted_as_it_stands),
 	};

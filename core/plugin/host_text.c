@@ -73,7 +73,7 @@ static const char *host_get(struct pm_host *h, pm_delivery d, const char *path)
 
 	if (!call)
 		return NULL;
-	if (template_get(path, &source, &out, &err))
+	if (getter_get(&i->getter, path, &source, &out, &err))
 		return scratch_take(&i->scratch, &out);
 	buf_free(&out);
 	if (*err.text)
@@ -116,7 +116,7 @@ static const char *host_find(struct pm_host *h, const void *json, size_t len, co
 
 	if (!good_json(i, &text))
 		return NULL;
-	if (template_get(path, &source, &out, &err))
+	if (getter_get(&i->getter, path, &source, &out, &err))
 		return scratch_take(&i->scratch, &out);
 	buf_free(&out);
 	if (*err.text)

@@ -471,5 +471,6 @@ void instance_free(struct instance *i)
 	values_free(i->values);
 	map_free(&i->saved, free);
 	map_free(&i->counters, free);
+	getter_free(&i->getter);
 	free(i);
 }

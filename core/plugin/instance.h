@@ -10,6 +10,7 @@
 #define POINTSMAN_PLUGIN_INSTANCE_H
 
 #include "base/map.h"
+#include "event/getter.h"
 #include "plugin/answer.h"
 #include "plugin/runtime.h"
 #include "plugin/scratch.h"
@@ -58,6 +59,7 @@ struct instance {
 	struct queued *queue; /* calls that came while it was in one, oldest first */
 	struct txn *txn;      /* of the current call; NULL until something was asked for */
 	struct scratch scratch;
+	struct getter getter;
 	struct err refusal;         /* why emit() last said PM_REJECT in this call */
 	struct exchange *answering; /* the request on_inbound() is working on, or NULL */
 	const void *checked;        /* JSON text found good in this call */
