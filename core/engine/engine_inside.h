@@ -36,11 +36,11 @@ struct target {
 	struct lane *lane;
 	struct engine_target ops; /* deliver NULL: nobody has registered */
 	bool ready;
-	uint64_t next;           /* every event at or below it was offered or skipped */
-	bool reading;            /* a read of the journal is under way */
-	bool behind;             /* while a batch is taken: it is full, and missed this one */
+	uint64_t next;  /* every event at or below it was offered or skipped */
+	bool reading;   /* a read of the journal is under way */
+	bool overflows; /* while a batch is taken: it is full, and missed this one */
 	uint64_t missed;
-	uint64_t cursor;         /* as last written */
+	uint64_t cursor; /* as last written */
 	struct kept_events kept;
 	struct order order;
 	struct flight *boarding; /* whose turn has not come, or NULL */

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define SCAN_AT_ONCE  20000
-#define READ_AT_LEAST 64              /* duties: a look into the journal for each one would cost */
-#define CURSOR_STEP   256             /* likewise */
+#define READ_AT_LEAST 64  /* duties: a look into the journal for each one would cost */
+#define CURSOR_STEP   256 /* likewise */
 #define KEPT_BYTES    (8 * 1024 * 1024) /* of events, of one lane */
 
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
@@ -144,10 +144,10 @@ void target_recall(struct target *t, const struct delivery *row, struct event *e
 static void take_duty(struct target *t, const struct batch *b, struct event *ev,
 		      const struct duty *duty, struct txn *txn)
 {
-	if (t->next != b->from || t->behind)
+	if (t->next != b->from || t->overflows)
 		return;
-	t->behind = !lane_wants(t->lane);
-	if (t->behind)
+	t->overflows = !lane_wants(t->lane);
+	if (t->overflows)
 		t->missed = ev->seq;
 	else
 		offer(t, ev, duty, txn);
@@ -172,8 +172,8 @@ void targets_take_batch(struct engine *e, const struct batch *b, struct txn *txn
 		t = e->by_number[n];
 		if (!t || t->next != b->from)
 			continue;
-		t->next = t->behind ? t->missed - 1 : b->to;
-		t->behind = false;
+		t->next = t->overflows ? t->missed - 1 : b->to;
+		t->overflows = false;
 		lane_reached(t->lane, t->next);
 	}
 }

@@ -12,19 +12,30 @@
 #include <string.h>
 #include <strings.h>
 
-#define MAX_HEADERS     (64 << 10)
-#define DEFAULT_BYTES   (1 << 20)
-#define DEFAULT_TIMEOUT 30000
+#define MAX_HEADERS      (64 << 10)
+#define DEFAULT_BYTES    (1 << 20)
+#define DEFAULT_TIMEOUT  30000
+#define MOST_SPARE       64
+#define MOST_SPARE_BYTES (64 * 1024) /* of one */
+
+/* What stays from one call to the next, because it is dear to make. */
+struct tools {
+	CURL *easy;          /* its options but for the request's own are set */
+	bool plain;          /* it last sent a body, as nearly all do */
+	struct event *timer; /* the total timeout; also the way out of a call given up */
+	struct buf lines;    /* the address and the headers, each ended by a NUL */
+	struct curl_slist *list;
+	size_t cap; /* of the list */
+	struct buf got, head;
+};
 
 struct call {
-	struct call *next, **at; /* in client.calls */
+	struct call *next, **at; /* in client.calls; next: in client.spare */
 	struct client *client;
 	uint64_t number;
-	CURL *easy; /* NULL: curl has no more part in it */
-	struct curl_slist *headers;
-	struct event *timer; /* the total timeout; also the way out of a call given up */
+	struct tools tools;
+	bool in_curl;
 	char *body;
-	struct buf got, head;
 	size_t max_bytes;
 	uint32_t timeout_ms;
 	bool sent, too_large;
@@ -40,6 +51,8 @@ struct client {
 	CURLM *multi;
 	struct event *timer; /* curl's */
 	struct call *calls;
+	struct call *spare;
+	size_t nspare;
 	uint64_t last_number;
 	char *proxy, *ca, *agent;
 	bool closing;
@@ -52,22 +65,44 @@ static struct timeval span(long ms)
 
 static void leave_curl(struct call *call)
 {
-	if (!call->easy)
-		return;
-	curl_multi_remove_handle(call->client->multi, call->easy);
-	curl_easy_cleanup(call->easy);
-	call->easy = NULL;
+	if (call->in_curl)
+		curl_multi_remove_handle(call->client->multi, call->tools.easy);
+	call->in_curl = false;
 }
 
 static void call_free(struct call *call)
 {
-	leave_curl(call);
-	curl_slist_free_all(call->headers);
-	event_free(call->timer);
-	free(call->body);
-	buf_free(&call->got);
-	buf_free(&call->head);
+	struct tools *t = &call->tools;
+
+	if (t->easy)
+		curl_easy_cleanup(t->easy);
+	event_free(t->timer);
+	buf_free(&t->lines);
+	free(t->list);
+	buf_free(&t->got);
+	buf_free(&t->head);
 	free(call);
+}
+
+static void call_over(struct call *call)
+{
+	struct client *c = call->client;
+	struct tools *t = &call->tools;
+
+	leave_curl(call);
+	event_del(t->timer);
+	free(call->body);
+	call->body = NULL;
+	if (c->nspare == MOST_SPARE || !t->easy || t->got.cap + t->lines.cap > MOST_SPARE_BYTES) {
+		call_free(call);
+		return;
+	}
+	buf_cut(&t->lines, 0);
+	buf_cut(&t->got, 0);
+	buf_cut(&t->head, 0);
+	call->next = c->spare;
+	c->spare = call;
+	c->nspare++;
 }
 
 /* Off the list before `done` runs: cancelling a call from inside its own answer is then
@@ -77,21 +112,40 @@ static void finish(struct call *call, int status)
 	struct http_answer answer = {.status = status, .error = call->error};
 
 	answer.sent = status == 0 && call->sent;
-	answer.body = status ? buf_text(&call->got) : "";
-	answer.body_len = status ? call->got.len : 0;
-	answer.headers = status ? buf_text(&call->head) : "";
+	answer.body = status ? buf_text(&call->tools.got) : "";
+	answer.body_len = status ? call->tools.got.len : 0;
+	answer.headers = status ? buf_text(&call->tools.head) : "";
 	leave_curl(call);
 	*call->at = call->next;
 	if (call->next)
 		call->next->at = call->at;
 	call->done(&answer, call->arg);
-	call_free(call);
+	call_over(call);
+}
+
+/* Only where something has to be said of it. */
+static void name_peer(struct call *call)
+{
+	CURLU *u = curl_url();
+	char *host = NULL, *port = NULL;
+
+	if (curl_url_set(u, CURLUPART_URL, buf_text(&call->tools.lines),
+			 CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
+		snprintf(call->peer, sizeof call->peer, "%.255s%s%s", host, port ? ":" : "",
+			 port ? port : "");
+	}
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(u);
 }
 
 static void explain_timeout(struct call *call)
 {
 	char time[32];
 
+	name_peer(call);
 	snprintf(call->error, sizeof call->error, "no %s %s within %s",
 		 call->sent ? "complete answer from" : "connection to", call->peer,
 		 units_duration_text(call->timeout_ms, time, sizeof time));
@@ -106,7 +160,7 @@ static void explain_connect(struct call *call)
 
 	if (sscanf(call->why, "Failed to connect to %255s port %d", host, &port) == 2)
 		snprintf(call->peer, sizeof call->peer, "%s:%d", host, port);
-	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &number);
+	curl_easy_getinfo(call->tools.easy, CURLINFO_OS_ERRNO, &number);
 	if (number == ECONNREFUSED)
 		snprintf(call->error, sizeof call->error, "connection refused by %s", call->peer);
 	else
@@ -147,6 +201,7 @@ static void explain(struct call *call, CURLcode code)
 
 static void fail(struct call *call, CURLcode code)
 {
+	name_peer(call);
 	if (call->too_large)
 		snprintf(call->error, sizeof call->error,
 			 "the answer of %s is larger than %zu bytes", call->peer, call->max_bytes);
@@ -235,11 +290,11 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
 
-	if (call->got.len + size * n > call->max_bytes) {
+	if (call->tools.got.len + size * n > call->max_bytes) {
 		call->too_large = true;
 		return 0;
 	}
-	buf_add(&call->got, data, size * n);
+	buf_add(&call->tools.got, data, size * n);
 	return size * n;
 }
 
@@ -250,16 +305,16 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 	size_t len = size * n;
 
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-		buf_cut(&call->head, 0);
+		buf_cut(&call->tools.head, 0);
 		return len;
 	}
-	if (call->head.len + len > MAX_HEADERS) {
+	if (call->tools.head.len + len > MAX_HEADERS) {
 		call->too_large = true;
 		call->max_bytes = MAX_HEADERS;
 		return 0;
 	}
 	if (memchr(data, ':', len))
-		buf_add(&call->head, data, len);
+		buf_add(&call->tools.head, data, len);
 	return len;
 }
 
@@ -293,77 +348,84 @@ static void give_up(struct call *call, const char *why)
 
 	leave_curl(call);
 	snprintf(call->error, sizeof call->error, "%s", why);
-	event_add(call->timer, &now);
-}
-
-static void name_peer(struct call *call, const char *url)
-{
-	CURLU *u = curl_url();
-	char *host = NULL, *port = NULL;
-
-	if (curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-		curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-		snprintf(call->peer, sizeof call->peer, "%.255s%s%s", host, port ? ":" : "",
-			 port ? port : "");
-	}
-	curl_free(host);
-	curl_free(port);
-	curl_url_cleanup(u);
+	event_add(call->tools.timer, &now);
 }
 
 /* curl reads "Name:" as "leave this header out"; an empty one is "Name;". */
-static void add_header(struct call *call, const char *header)
+static void add_header(struct buf *lines, const char *header)
 {
 	size_t name = strcspn(header, ":");
 	const char *value = header + name + (header[name] == ':');
-	char *empty;
 
 	if (value[strspn(value, " \t")]) {
-		call->headers = curl_slist_append(call->headers, header);
-		return;
+		buf_text_add(lines, header);
+	} else {
+		buf_add(lines, header, name);
+		buf_char(lines, ';');
 	}
-	empty = mem_format("%.*s;", (int)name, header);
-	call->headers = curl_slist_append(call->headers, empty);
-	free(empty);
+	buf_char(lines, '\0');
 }
 
-/* Expect: would cost a second wherever a server does not answer it.  Content-Type: curl
- * would say of any body that it is a form. */
-static void set_headers(struct call *call, const struct http_request *rq)
+/* Behind the address.  Expect: would cost a second wherever a server does not answer it.
+ * Content-Type: curl would say of any body that it is a form. */
+static size_t add_headers(struct buf *lines, const char *const *headers)
 {
 	bool typed = false;
+	size_t n = 1;
 
-	for (const char *const *h = rq->headers; h && *h; h++) {
-		typed |= strncasecmp(*h, "content-type:", 13) == 0;
-		add_header(call, *h);
+	for (; headers && *headers; headers++, n++) {
+		typed |= strncasecmp(*headers, "content-type:", 13) == 0;
+		add_header(lines, *headers);
 	}
-	call->headers = curl_slist_append(call->headers, "Expect:");
+	buf_add(lines, "Expect:", sizeof "Expect:");
 	if (!typed)
-		call->headers = curl_slist_append(call->headers, "Content-Type:");
-	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
+		buf_add(lines, "Content-Type:", sizeof "Content-Type:");
+	return n + !typed;
+}
+
+/* curl reads the list where it is, so that it need not be made of twenty pieces of memory. */
+static void set_headers(struct call *call, const struct http_request *rq)
+{
+	struct tools *t = &call->tools;
+	size_t n = add_headers(&t->lines, rq->headers);
+	char *at = t->lines.data + strlen(t->lines.data) + 1;
+
+	if (n > t->cap) {
+		t->list = mem_grow(t->list, n, sizeof *t->list);
+		t->cap = n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		t->list[i] = (struct curl_slist){at, i + 1 < n ? &t->list[i + 1] : NULL};
+		at += strlen(at) + 1;
+	}
+	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->list);
 }
 
 static void set_body(struct call *call, const struct http_request *rq, const char *method)
 {
+	CURL *e = call->tools.easy;
+
 	if (rq->body_len > 0 || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
-		call->body = mem_slice(rq->body, rq->body_len);
-		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
-		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, call->body);
+		call->body = rq->body_stays ? NULL : mem_slice(rq->body, rq->body_len);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
+		curl_easy_setopt(e, CURLOPT_POSTFIELDS,
+				 call->body     ? call->body
+				 : rq->body_len ? rq->body
+						: "");
 	}
 	if (strcmp(method, "HEAD") == 0)
-		curl_easy_setopt(call->easy, CURLOPT_NOBODY, 1L);
+		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 	else
-		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, method);
+		curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* QUICK_EXIT: giving up must not wait for a name server that does not answer. */
-static void set_options(struct call *call, const struct http_request *rq)
+/* What is the same in all requests of this call and those that use its tools after it.
+ * QUICK_EXIT: giving up must not wait for a name server that does not answer. */
+static void set_up(struct call *call)
 {
 	struct client *c = call->client;
-	CURL *e = call->easy;
+	CURL *e = call->tools.easy;
 
-	curl_easy_setopt(e, CURLOPT_URL, rq->url);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->why);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -385,8 +447,30 @@ static void set_options(struct call *call, const struct http_request *rq)
 		curl_easy_setopt(e, CURLOPT_USERAGENT, c->agent);
 	if (c->ca)
 		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca);
-	if (rq->direct || c->proxy)
-		curl_easy_setopt(e, CURLOPT_PROXY, rq->direct ? "" : c->proxy);
+	if (c->proxy)
+		curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);
+}
+
+/* A handle that did something else last is set up anew: options cannot all be taken back. */
+static bool prepare(struct call *call, const struct http_request *rq, const char *method)
+{
+	struct tools *t = &call->tools;
+	bool plain = rq->body_len > 0 && !rq->direct && strcmp(method, "HEAD") != 0;
+	bool anew = !t->easy || !t->plain || !plain;
+
+	if (!t->easy)
+		t->easy = curl_easy_init();
+	else if (anew)
+		curl_easy_reset(t->easy);
+	if (!t->easy)
+		return false;
+	if (anew)
+		set_up(call);
+	if (rq->direct)
+		curl_easy_setopt(t->easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(t->easy, CURLOPT_URL, rq->url);
+	t->plain = plain;
+	return true;
 }
 
 /* A line break in a value would be a header, or a request, of its own. */
@@ -403,10 +487,27 @@ static const char *flaw(const struct http_request *rq)
 	return NULL;
 }
 
-static struct call *call_new(struct client *c, const struct http_request *rq, http_done_fn *done,
-			     void *arg)
+static struct call *call_new(struct client *c)
 {
-	struct call *call = mem_new(struct call);
+	struct call *call = c->spare;
+	struct tools tools;
+
+	if (!call) {
+		call = mem_new(struct call);
+		call->tools.timer = evtimer_new(c->loop, on_timer, call);
+		return call;
+	}
+	c->spare = call->next;
+	c->nspare--;
+	tools = call->tools;
+	*call = (struct call){.tools = tools};
+	return call;
+}
+
+static struct call *call_begin(struct client *c, const struct http_request *rq, http_done_fn *done,
+			       void *arg)
+{
+	struct call *call = call_new(c);
 
 	call->client = c;
 	call->number = ++c->last_number;
@@ -414,7 +515,7 @@ static struct call *call_new(struct client *c, const struct http_request *rq, ht
 	call->timeout_ms = rq->timeout_ms ? rq->timeout_ms : DEFAULT_TIMEOUT;
 	call->done = done;
 	call->arg = arg;
-	call->timer = evtimer_new(c->loop, on_timer, call);
+	buf_add(&call->tools.lines, rq->url, strlen(rq->url) + 1);
 	call->at = &c->calls;
 	call->next = c->calls;
 	if (call->next)
@@ -429,26 +530,24 @@ static uint64_t client_send(struct http_client *face, const struct http_request 
 			    http_done_fn *done, void *arg)
 {
 	struct client *c = (struct client *)face;
-	struct call *call = call_new(c, rq, done, arg);
+	struct call *call = call_begin(c, rq, done, arg);
 	const char *method = rq->method ? rq->method : rq->body_len ? "POST" : "GET";
 	const char *bad = flaw(rq);
 	struct timeval tv = span((long)call->timeout_ms);
 
-	name_peer(call, rq->url);
 	if (bad || c->closing) {
 		give_up(call, bad ? bad : "cancelled");
 		return call->number;
 	}
-	call->easy = curl_easy_init();
-	if (!call->easy) {
+	if (!prepare(call, rq, method)) {
 		give_up(call, "curl cannot start a request");
 		return call->number;
 	}
-	set_options(call, rq);
 	set_body(call, rq, method);
 	set_headers(call, rq);
-	event_add(call->timer, &tv);
-	curl_multi_add_handle(c->multi, call->easy);
+	event_add(call->tools.timer, &tv);
+	curl_multi_add_handle(c->multi, call->tools.easy);
+	call->in_curl = true;
 	return call->number;
 }
 
@@ -474,6 +573,12 @@ static void client_free(struct http_client *face)
 	while (c->calls) {
 		snprintf(c->calls->error, sizeof c->calls->error, "cancelled");
 		finish(c->calls, 0);
+	}
+	while (c->spare) {
+		struct call *call = c->spare;
+
+		c->spare = call->next;
+		call_free(call);
 	}
 	if (c->multi)
 		curl_multi_cleanup(c->multi);

@@ -19,12 +19,13 @@
 struct event_base; /* libevent's */
 struct world;
 
-struct http_request {               /* all copied by http_client_send() */
+struct http_request {               /* all copied by http_client_send(), but for `body_stays` */
 	const char *method;         /* NULL: POST with a body, else GET */
 	const char *url;            /* absolute; sent exactly as given (path as is) */
 	const char *const *headers; /* "Name: value", NULL-terminated, or NULL */
 	const void *body;
 	size_t body_len;
+	bool body_stays;     /* it is there until `done` was called, or cancel() */
 	uint32_t timeout_ms; /* total; 0: 30 s */
 	size_t max_bytes;    /* a larger answer is an error; 0: 1 MB */
 	bool direct;         /* never through a proxy: the machine's own metadata service */

@@ -8,14 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void asked_clear(struct asked *a)
-{
-	free(a->peer);
-	free(a->ok);
-	free(a->again);
-	*a = (struct asked){0};
-}
-
 static const char *header(const struct pm_message *m, const char *name)
 {
 	const struct answer_message *message = (const struct answer_message *)(const void *)m;

@@ -10,14 +10,13 @@
 #include "plugin/abi.h"
 #include "plugin/scratch.h"
 
-struct asked {       /* what the request said about how to read its answer; owned texts */
-	char *peer;  /* host asked, for messages: "hooks.slack.com" */
-	char *ok;    /* or NULL */
-	char *again; /* or NULL */
+struct asked {             /* what the request said about how to read its answer */
+	const char *peer;  /* host asked, for messages: "hooks.slack.com" */
+	const char *ok;    /* or NULL */
+	const char *again; /* or NULL */
 	bool aws;
 	bool has_secrets; /* of the instance: 401 and 403 may mend themselves */
 };
-void asked_clear(struct asked *a);
 
 struct answer_message { /* a pm_message with what the host knows besides */
 	struct pm_message public;

@@ -96,17 +96,27 @@ void instance_leave(struct instance *i)
 	outgoing_flush(i);
 }
 
+static void run_one(struct instance *i, const char *name, instance_call_fn *call, void *arg)
+{
+	instance_enter(i, name);
+	call(i, arg);
+	instance_leave(i);
+}
+
 static void run_queue(struct instance *i)
 {
 	while (i->queue && !i->in_call) {
 		struct queued *q = i->queue;
 
 		i->queue = q->next;
-		instance_enter(i, q->name);
-		q->call(i, q->arg);
-		instance_leave(i);
+		run_one(i, q->name, q->call, q->arg);
 		free(q);
 	}
+}
+
+bool instance_is_free(const struct instance *i)
+{
+	return !i->thread && !i->in_call && !i->queue;
 }
 
 void instance_run(struct instance *i, const char *name, instance_call_fn *call,
@@ -116,6 +126,11 @@ void instance_run(struct instance *i, const char *name, instance_call_fn *call,
 
 	if (i->thread) {
 		blocking_run(i, name, call, drop, arg);
+		return;
+	}
+	if (instance_is_free(i)) {
+		run_one(i, name, call, arg);
+		run_queue(i);
 		return;
 	}
 	while (*end)
@@ -472,5 +487,6 @@ void instance_free(struct instance *i)
 	map_free(&i->saved, free);
 	map_free(&i->counters, free);
 	getter_free(&i->getter);
+	outgoing_forget(i);
 	free(i);
 }

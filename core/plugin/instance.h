@@ -30,6 +30,10 @@ struct thread;     /* blocking.c */
 struct exchange;   /* host_listen.c */
 struct listening;
 
+struct outgoing_list { /* in order */
+	struct outgoing *first, *last;
+};
+
 typedef void instance_call_fn(struct instance *i, void *arg);
 
 struct queued { /* a call that has to wait */
@@ -65,8 +69,10 @@ struct instance {
 	const void *checked;        /* JSON text found good in this call */
 	size_t checked_len;
 
-	uint64_t gate;             /* number of its last transaction: what is sent waits for it */
-	struct outgoing *outgoing; /* in order */
+	uint64_t gate; /* number of its last transaction: what is sent waits for it */
+	struct outgoing_list waiting, sent;
+	struct outgoing *spare; /* used up, for the next ones */
+	size_t nspare;
 	struct host_timer *timers;
 	struct listening *listening;
 
@@ -113,6 +119,8 @@ struct txn *instance_txn(struct instance *i);
 /* Hand over the transaction of the current call, if there is one. */
 void instance_submit(struct instance *i);
 
+/* Would instance_run() run a call before it returns? */
+bool instance_is_free(const struct instance *i);
 /* Run `call` inside the bracket: at once, on the instance's thread if it blocks, or after
  * the call that is running now.  If the instance ends before, `drop` (or NULL) runs
  * instead. */

@@ -1,5 +1,6 @@
 #include "plugin/outgoing.h"
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -12,6 +13,9 @@
 /* The number of the call's own transaction is not known before it ends. */
 #define GATE_THIS_CALL UINT64_MAX
 
+#define MOST_SPARE       32 /* of an instance */
+#define MOST_SPARE_BYTES (64 * 1024)
+
 #define MORE_WHEN_CANCELLED 100 /* requests made by those who hear of it */
 
 /* What the client holds while it works: it may answer after its request was given up. */
@@ -20,15 +24,16 @@ struct pending {
 };
 
 struct outgoing {
-	struct outgoing *next;
+	struct outgoing *next, *before; /* in one of the instance's lists */
 	struct instance *instance;
 	uint64_t gate;
 	struct pending *pending; /* NULL: not sent, or answered */
 	uint64_t number;         /* the client's */
 	bool sent;
 
-	char *method, *url, *service, *region;
-	char **headers, **query; /* NULL-terminated, or NULL */
+	struct arena texts; /* all of the following, but for the body */
+	const char *method, *url, *service, *region;
+	const char **headers, **query; /* NULL-terminated, or NULL */
 	void *body;
 	size_t body_len, max_bytes;
 	uint32_t timeout_ms;
@@ -38,76 +43,112 @@ struct outgoing {
 	pm_delivery *many; /* those to finish, if they are several; or NULL */
 	size_t nmany;
 
-	struct http_answer answer; /* a copy */
+	struct http_answer answer;
+	bool copied; /* the answer's texts are */
 
 	struct http_exchange *exchange; /* a reply; NULL: a request */
 	int status;
-	char *content_type;
+	const char *content_type;
 };
 
-static char **copy_texts(const char *const *texts)
+static const char *copy_text(struct outgoing *o, const char *text)
 {
-	char **copy = NULL;
-	size_t n = 0, cap = 0;
+	return text ? arena_text(&o->texts, text, strlen(text)) : NULL;
+}
 
-	if (!texts)
+/* With room for `more`, which are NULL. */
+static const char **copy_texts(struct outgoing *o, const char *const *texts, size_t more)
+{
+	const char **copy;
+	size_t n = 0;
+
+	while (texts && texts[n])
+		n++;
+	if (!n && !more)
 		return NULL;
-	for (; *texts; texts++) {
-		mem_room(copy, n, cap);
-		copy[n++] = mem_text(*texts);
-	}
-	mem_room(copy, n, cap);
-	copy[n] = NULL;
+	copy = arena_take(&o->texts, (n + more + 1) * sizeof *copy);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = copy_text(o, texts[i]);
 	return copy;
 }
 
-static void free_texts(char **texts)
+static struct outgoing *outgoing_new(struct instance *i)
 {
-	for (char **t = texts; t && *t; t++)
-		free(*t);
-	free(texts);
+	struct outgoing *o = i->spare;
+
+	if (!o) {
+		o = mem_new(struct outgoing);
+	} else {
+		i->spare = o->next;
+		i->nspare--;
+		o->next = NULL;
+	}
+	o->instance = i;
+	return o;
 }
 
 static void outgoing_free(struct outgoing *o)
 {
-	free(o->method);
-	free(o->url);
-	free(o->service);
-	free(o->region);
-	free_texts(o->headers);
-	free_texts(o->query);
+	struct instance *i = o->instance;
+	struct arena texts = o->texts;
+
 	free(o->body);
 	free(o->many);
-	asked_clear(&o->asked);
-	free((char *)(uintptr_t)o->answer.error);
-	free((char *)(uintptr_t)o->answer.body);
-	free((char *)(uintptr_t)o->answer.headers);
-	free(o->content_type);
-	free(o);
+	if (o->copied) {
+		free((char *)(uintptr_t)o->answer.error);
+		free((char *)(uintptr_t)o->answer.body);
+		free((char *)(uintptr_t)o->answer.headers);
+	}
+	if (i->nspare == MOST_SPARE || texts.bytes > MOST_SPARE_BYTES) {
+		arena_free(&texts);
+		free(o);
+		return;
+	}
+	arena_reset(&texts);
+	*o = (struct outgoing){.next = i->spare, .texts = texts};
+	i->spare = o;
+	i->nspare++;
+}
+
+void outgoing_forget(struct instance *i)
+{
+	while (i->spare) {
+		struct outgoing *o = i->spare;
+
+		i->spare = o->next;
+		arena_free(&o->texts);
+		free(o);
+	}
+	i->nspare = 0;
+}
+
+static void put(struct outgoing_list *list, struct outgoing *o)
+{
+	o->before = list->last;
+	o->next = NULL;
+	*(list->last ? &list->last->next : &list->first) = o;
+	list->last = o;
+}
+
+static void take_out(struct outgoing_list *list, struct outgoing *o)
+{
+	*(o->before ? &o->before->next : &list->first) = o->next;
+	*(o->next ? &o->next->before : &list->last) = o->before;
 }
 
 static void unlink_one(struct outgoing *o)
 {
-	struct outgoing **at = &o->instance->outgoing;
-
-	while (*at != o)
-		at = &(*at)->next;
-	*at = o->next;
+	take_out(o->sent ? &o->instance->sent : &o->instance->waiting, o);
 }
 
 static void append(struct instance *i, struct outgoing *o)
 {
-	struct outgoing **at = &i->outgoing;
-
-	while (*at)
-		at = &(*at)->next;
-	*at = o;
-	o->instance = i;
+	put(&i->waiting, o);
 	o->gate = i->txn ? GATE_THIS_CALL : i->gate;
 }
 
 /* "hooks.slack.com" of "https://hooks.slack.com/services/..": what messages may name. */
-static char *peer_of(const char *url)
+static char *peer_of(struct outgoing *o, const char *url)
 {
 	const char *host = strstr(url, "://");
 	const char *at;
@@ -120,18 +161,18 @@ static char *peer_of(const char *url)
 		len -= (size_t)(at + 1 - host);
 		host = at + 1;
 	}
-	return mem_slice(host, len);
+	return arena_text(&o->texts, host, len);
 }
 
 static void split_aws(struct outgoing *o, const char *aws)
 {
 	const char *colon = strchr(aws, ':');
 
-	o->service = mem_slice(aws, colon ? (size_t)(colon - aws) : strlen(aws));
-	o->region = mem_text(colon ? colon + 1 : "");
+	o->service = arena_text(&o->texts, aws, colon ? (size_t)(colon - aws) : strlen(aws));
+	o->region = copy_text(o, colon ? colon + 1 : "");
 }
 
-static void add_query(struct buf *url, char *const *query)
+static void add_query(struct buf *url, const char *const *query)
 {
 	char mark = strchr(buf_text(url), '?') ? '&' : '?';
 
@@ -144,18 +185,28 @@ static void add_query(struct buf *url, char *const *query)
 	}
 }
 
+#define FOR_DELIVERY 2 /* headers, at most */
+
+static const char *header(struct outgoing *o, const char *name, const char *value)
+{
+	size_t name_len = strlen(name), len = strlen(value);
+	char *text = arena_take(&o->texts, name_len + len + 1);
+
+	memcpy(text, name, name_len);
+	memcpy(text + name_len, value, len);
+	return text;
+}
+
 /* Names the delivery to the other side, and the trace it belongs to. */
 static void add_delivery(struct outgoing *o, const struct engine_call *call)
 {
 	size_t n = 0;
 
-	while (o->headers && o->headers[n])
+	while (o->headers[n])
 		n++;
-	o->headers = mem_grow(o->headers, n + 3, sizeof *o->headers);
-	o->headers[n++] = mem_format("Idempotency-Key: %s", call->key);
+	o->headers[n++] = header(o, "Idempotency-Key: ", call->key);
 	if (call->event->traceparent)
-		o->headers[n++] = mem_format("traceparent: %s", call->event->traceparent);
-	o->headers[n] = NULL;
+		o->headers[n] = header(o, "traceparent: ", call->event->traceparent);
 }
 
 static uint32_t timeout_of(struct instance *i, const struct pm_http *rq)
@@ -163,28 +214,28 @@ static uint32_t timeout_of(struct instance *i, const struct pm_http *rq)
 	return rq->timeout_ms ? rq->timeout_ms : (uint32_t)i->section->timeout_ms;
 }
 
-static struct outgoing *outgoing_new(struct instance *i, const struct pm_http *given)
+static struct outgoing *request_new(struct instance *i, const struct pm_http *given)
 {
-	struct outgoing *o = mem_new(struct outgoing);
+	struct outgoing *o = outgoing_new(i);
 	const struct engine_call *call = NULL;
 	struct pm_http rq = {0};
 
 	memcpy(&rq, given, given->size < sizeof rq ? given->size : sizeof rq);
 	if (rq.delivery)
 		call = engine_find(instance_options(i)->engine, rq.delivery);
-	o->method = mem_text(rq.method);
-	o->url = mem_text(rq.url ? rq.url : "");
-	o->headers = copy_texts(rq.headers);
-	o->query = copy_texts(rq.query);
+	o->method = copy_text(o, rq.method);
+	o->url = copy_text(o, rq.url ? rq.url : "");
+	o->headers = copy_texts(o, rq.headers, call ? FOR_DELIVERY : 0);
+	o->query = copy_texts(o, rq.query, 0);
 	o->body_len = rq.body && !rq.body_len ? strlen(rq.body) : rq.body_len;
 	o->body = rq.body ? mem_slice(rq.body, o->body_len) : NULL;
 	o->max_bytes = (rq.max_kb ? (size_t)rq.max_kb : 1024) * 1024;
 	o->timeout_ms = timeout_of(i, &rq);
-	o->asked.ok = mem_text(rq.ok);
-	o->asked.again = mem_text(rq.again);
+	o->asked.ok = copy_text(o, rq.ok);
+	o->asked.again = copy_text(o, rq.again);
 	o->asked.aws = rq.aws != NULL;
 	o->asked.has_secrets = values_has_secrets(i->values);
-	o->asked.peer = rq.aws ? mem_text(rq.aws) : peer_of(o->url);
+	o->asked.peer = rq.aws ? copy_text(o, rq.aws) : peer_of(o, o->url);
 	if (rq.aws)
 		split_aws(o, rq.aws);
 	if (call)
@@ -202,7 +253,7 @@ static void queue(struct instance *i, struct outgoing *o)
 
 void outgoing_request(struct instance *i, const struct pm_http *rq, pm_done_fn *done, uint64_t arg)
 {
-	struct outgoing *o = outgoing_new(i, rq);
+	struct outgoing *o = request_new(i, rq);
 
 	o->done = done;
 	o->arg = done ? arg : rq->delivery;
@@ -223,7 +274,7 @@ void outgoing_for_many(struct instance *i, const struct pm_http *rq, const pm_de
 		free(live);
 		return;
 	}
-	o = outgoing_new(i, rq);
+	o = request_new(i, rq);
 	o->many = live;
 	o->nmany = nlive;
 	queue(i, o);
@@ -232,11 +283,11 @@ void outgoing_for_many(struct instance *i, const struct pm_http *rq, const pm_de
 void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 		    const char *content_type, struct buf *body)
 {
-	struct outgoing *o = mem_new(struct outgoing);
+	struct outgoing *o = outgoing_new(i);
 
 	o->exchange = x;
 	o->status = status;
-	o->content_type = mem_text(content_type);
+	o->content_type = copy_text(o, content_type);
 	o->body_len = body->len;
 	o->body = buf_take(body);
 	append(i, o);
@@ -271,6 +322,7 @@ static void copy_answer(struct outgoing *o, const struct http_answer *answer)
 	o->answer.error = mem_text(answer->error ? answer->error : "");
 	o->answer.body = mem_slice(answer->body, answer->body_len);
 	o->answer.headers = mem_text(answer->headers ? answer->headers : "");
+	o->copied = true;
 }
 
 static void on_answer(const struct http_answer *answer, void *arg)
@@ -282,7 +334,10 @@ static void on_answer(const struct http_answer *answer, void *arg)
 	if (!o)
 		return;
 	o->pending = NULL;
-	copy_answer(o, answer);
+	if (instance_is_free(o->instance))
+		o->answer = *answer; /* it is taken before this returns */
+	else
+		copy_answer(o, answer);
 	instance_run(o->instance, "an answer", take_answer, NULL, o);
 }
 
@@ -325,16 +380,20 @@ static void send_plain(struct outgoing *o)
 	struct buf url = {0};
 	struct http_request rq = {
 		.method = o->method,
+		.url = o->url,
 		.headers = (const char *const *)o->headers,
 		.body = o->body,
 		.body_len = o->body_len,
+		.body_stays = true,
 		.timeout_ms = o->timeout_ms,
 		.max_bytes = o->max_bytes,
 	};
 
-	buf_text_add(&url, o->url);
-	add_query(&url, o->query);
-	rq.url = buf_text(&url);
+	if (o->query) {
+		buf_text_add(&url, o->url);
+		add_query(&url, o->query);
+		rq.url = buf_text(&url);
+	}
 	o->number = client->send(client, &rq, on_answer, pend(o));
 	buf_free(&url);
 }
@@ -350,34 +409,35 @@ static void send_reply(struct outgoing *o)
 	free(type);
 }
 
+/* What belongs to the call that ends is at the end. */
 void outgoing_gate(struct instance *i, uint64_t number)
 {
-	for (struct outgoing *o = i->outgoing; o; o = o->next) {
-		if (o->gate == GATE_THIS_CALL)
-			o->gate = number;
+	for (struct outgoing *o = i->waiting.last; o && o->gate == GATE_THIS_CALL; o = o->before)
+		o->gate = number;
+}
+
+static void send_one(struct instance *i, struct outgoing *o)
+{
+	take_out(&i->waiting, o);
+	o->sent = true;
+	if (o->exchange) {
+		send_reply(o);
+		outgoing_free(o);
+		return;
 	}
+	put(&i->sent, o);
+	if (o->asked.aws)
+		send_aws(o);
+	else
+		send_plain(o);
 }
 
 void outgoing_flush(struct instance *i)
 {
 	uint64_t durable = engine_durable(instance_options(i)->engine);
-	struct outgoing *next;
 
-	for (struct outgoing *o = i->outgoing; o; o = next) {
-		next = o->next;
-		if (o->sent || o->gate > durable)
-			continue;
-		o->sent = true;
-		if (o->exchange) {
-			send_reply(o);
-			unlink_one(o);
-			outgoing_free(o);
-		} else if (o->asked.aws) {
-			send_aws(o);
-		} else {
-			send_plain(o);
-		}
-	}
+	while (i->waiting.first && i->waiting.first->gate <= durable)
+		send_one(i, i->waiting.first);
 }
 
 static void cancel_one(struct instance *i, struct outgoing *o)
@@ -404,11 +464,11 @@ static void cancel_one(struct instance *i, struct outgoing *o)
 	take_answer(i, o);
 }
 
-static size_t count(const struct outgoing *o)
+static size_t count(const struct outgoing_list *list)
 {
 	size_t n = 0;
 
-	for (; o; o = o->next)
+	for (const struct outgoing *o = list->first; o; o = o->next)
 		n++;
 	return n;
 }
@@ -420,17 +480,23 @@ static void discard(struct outgoing *o)
 	outgoing_free(o);
 }
 
+/* Those sent came before those that wait. */
+static struct outgoing *oldest(const struct instance *i)
+{
+	return i->sent.first ? i->sent.first : i->waiting.first;
+}
+
 /* A plugin that answers "cancelled" with another request would go on for ever. */
 void outgoing_cancel(struct instance *i)
 {
-	size_t left = count(i->outgoing) + MORE_WHEN_CANCELLED;
+	size_t left = count(&i->sent) + count(&i->waiting) + MORE_WHEN_CANCELLED;
 
-	for (; i->outgoing && left; left--)
-		cancel_one(i, i->outgoing);
-	if (i->outgoing)
+	for (; oldest(i) && left; left--)
+		cancel_one(i, oldest(i));
+	if (oldest(i))
 		log_error("%s: plugin %s asks again whenever a request is cancelled; what it asked "
 			  "last gets no answer",
 			  i->host.instance, i->plugin->table.name);
-	while (i->outgoing)
-		discard(i->outgoing);
+	while (oldest(i))
+		discard(oldest(i));
 }

@@ -26,6 +26,8 @@ void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 void outgoing_gate(struct instance *i, uint64_t number);
 /* Let out all that may leave now. */
 void outgoing_flush(struct instance *i);
+/* After outgoing_cancel(): what was kept for further requests. */
+void outgoing_forget(struct instance *i);
 /* Answer every request "cancelled" inside this call, and what is asked upon that, within
  * reason; replies become 503. */
 void outgoing_cancel(struct instance *i);

@@ -80,7 +80,9 @@ static void free_asking(struct asking *a)
 	free_list(a->shown.query);
 	free((pm_delivery *)(uintptr_t)a->shown.many);
 	free(a->many);
-	asked_clear(&a->asked);
+	free((char *)(uintptr_t)a->asked.peer);
+	free((char *)(uintptr_t)a->asked.ok);
+	free((char *)(uintptr_t)a->asked.again);
 	free(a);
 }
 
