@@ -42,10 +42,11 @@ void *mem_grow(void *old, size_t n, size_t size)
 
 char *mem_slice(const char *text, size_t len)
 {
-	char *p = mem_zero(len + 1);
+	char *p = mem_grow(NULL, len + 1, 1);
 
 	if (len)
 		memcpy(p, text, len);
+	p[len] = '\0';
 	return p;
 }
 

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define COUNT(a)  (sizeof(a) / sizeof *(a))
+#define MOST_KEPT 512 /* places of a list of effects */
+
 static void give_public(struct call *call, const struct target *t, struct start *s)
 {
 	struct engine *e = t->engine;
@@ -106,7 +109,8 @@ static void hand_out(struct target *t, const uint64_t *numbers, size_t n)
 static void take_off(struct flight *f)
 {
 	struct target *t = f->target;
-	uint64_t *numbers = mem_zero(f->n * sizeof *numbers), number;
+	uint64_t some[8], number;
+	uint64_t *numbers = f->n <= COUNT(some) ? some : mem_zero(f->n * sizeof *numbers);
 	size_t n = 0;
 
 	for (struct start *s = f->starts; s; s = s->next) {
@@ -118,7 +122,8 @@ static void take_off(struct flight *f)
 	}
 	if (n)
 		hand_out(t, numbers, n);
-	free(numbers);
+	if (numbers != some)
+		free(numbers);
 	flight_free(f);
 }
 
@@ -391,5 +396,9 @@ void target_effects(struct target *t, struct txn *txn)
 	for (size_t i = 0; i < effects.n; i++)
 		do_effect(t, &effects, i, txn);
 	forget_events(t, &effects);
-	lane_effects_clear(&effects);
+	lane_effects_empty(&effects);
+	if (e->effects.list || effects.cap > MOST_KEPT)
+		lane_effects_clear(&effects);
+	else
+		e->effects = effects;
 }

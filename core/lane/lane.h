@@ -64,6 +64,7 @@ struct lane_effects {
 	size_t n, cap;
 };
 void lane_effects_clear(struct lane_effects *e); /* frees the texts and the list */
+void lane_effects_empty(struct lane_effects *e); /* frees the texts; the list is for the next */
 
 struct lane;
 

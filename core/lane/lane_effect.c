@@ -5,10 +5,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
-void lane_effects_clear(struct lane_effects *e)
+void lane_effects_empty(struct lane_effects *e)
 {
 	for (size_t i = 0; i < e->n; i++)
 		delivery_clear(&e->list[i].delivery);
+	e->n = 0;
+}
+
+void lane_effects_clear(struct lane_effects *e)
+{
+	lane_effects_empty(e);
 	free(e->list);
 	*e = (struct lane_effects){0};
 }

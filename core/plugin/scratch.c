@@ -8,28 +8,38 @@
 struct scratch_piece {
 	struct scratch_piece *next;
 	size_t len;
-	char *text;
+	char *text;   /* `bytes`, or taken over */
+	char bytes[]; /* with a NUL behind */
 };
 
-static const char *keep(struct scratch *s, char *text, size_t len)
+static struct scratch_piece *add(struct scratch *s, size_t bytes)
 {
-	struct scratch_piece *piece = mem_new(struct scratch_piece);
+	struct scratch_piece *piece = mem_grow(NULL, 1, sizeof *piece + bytes);
 
-	*piece = (struct scratch_piece){s->pieces, len, text};
+	piece->next = s->pieces;
 	s->pieces = piece;
-	return text;
+	return piece;
 }
 
 const char *scratch_text(struct scratch *s, const char *text, size_t len)
 {
-	return keep(s, mem_slice(text, len), len);
+	struct scratch_piece *piece = add(s, len + 1);
+
+	piece->len = len;
+	piece->text = piece->bytes;
+	if (len)
+		memcpy(piece->bytes, text, len);
+	piece->bytes[len] = '\0';
+	return piece->text;
 }
 
 const char *scratch_take(struct scratch *s, struct buf *b)
 {
-	size_t len = b->len;
+	struct scratch_piece *piece = add(s, 0);
 
-	return keep(s, buf_take(b), len);
+	piece->len = b->len;
+	piece->text = buf_take(b);
+	return piece->text;
 }
 
 /* Overwritten because it may be a secret, and so that a plugin that kept the pointer sees
@@ -41,7 +51,8 @@ void scratch_clear(struct scratch *s)
 
 		s->pieces = piece->next;
 		explicit_bzero(piece->text, piece->len);
-		free(piece->text);
+		if (piece->text != piece->bytes)
+			free(piece->text);
 		free(piece);
 	}
 }

@@ -29,9 +29,18 @@ void txn_free(struct txn *t)
 	free(t);
 }
 
+/* Most hold what follows from one event: a row or two. */
+static void make_room(struct txn *t)
+{
+	if (t->n == t->cap) {
+		t->cap = t->cap ? 4 * t->cap : 2;
+		t->changes = mem_grow(t->changes, t->cap, sizeof *t->changes);
+	}
+}
+
 struct change *txn_add(struct txn *t, enum change_kind kind)
 {
-	mem_room(t->changes, t->n, t->cap);
+	make_room(t);
 	t->changes[t->n] = (struct change){.kind = kind};
 	t->letter.weight += sizeof *t->changes;
 	return &t->changes[t->n++];
