@@ -306,7 +306,7 @@ static void fail_or_end(struct lane *l, struct lane_entry *e, enum lane_result r
 		e->d.unknown = unknown;
 		lane_end_dead(l, e, "rejected", mem_text(why), now, out);
 		break;
-	case LANE_SPLIT: lane_split(l, e, why, now); break;
+	case LANE_SPLIT: lane_split(l, e, why, now, out); break;
 	case LANE_DOWN: lane_fail(l, e, "down", why, after_ms, unknown, now, out); break;
 	case LANE_AGAIN: lane_fail(l, e, "failed", why, after_ms, unknown, now, out); break;
 	}

@@ -71,15 +71,16 @@ void lane_join_call(struct lane *l, struct lane_entry *e)
 		l->filling = NULL;
 }
 
+/* Once one has left it, none may follow: it could overtake that one. */
 void lane_leave_call(struct lane *l, struct lane_entry *e)
 {
 	struct lane_call *c = e->call;
 
 	e->call = NULL;
-	if (c && --c->members)
-		return;
 	if (c && c == l->filling)
 		l->filling = NULL;
+	if (c && --c->members)
+		return;
 	free(c);
 	l->calls--;
 }

@@ -176,9 +176,11 @@ static void retry_in(struct lane *l, struct lane_entry *e, int64_t pause, struct
 }
 
 /* Nothing is said of this one yet: so it costs no attempt, and no time. */
-void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now)
+void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now,
+		struct lane_effects *out)
 {
 	uint32_t most = (e->call->size + 1) / 2;
+	uint64_t seq = e->d.seq;
 
 	add_trail(e, "split", why, now);
 	lane_uncall(l, e);
@@ -187,7 +189,10 @@ void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct la
 	e->d.attempt--;
 	e->d.deaths = 0;
 	lane_busy(l, e, false);
-	lane_consider(l, e);
+	if (e->d.duty.overlap == OVERLAP_SUPERSEDE)
+		lane_supersede(l, e, now, out);
+	if (lane_find(l, seq))
+		lane_consider(l, e);
 }
 
 /* Asked to wait for longer than there is time, it has one more try at its end. */

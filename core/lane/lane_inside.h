@@ -120,7 +120,8 @@ void lane_end_dropped(struct lane *l, struct lane_entry *e, const char *why, str
 void lane_fail(struct lane *l, struct lane_entry *e, const char *result, const char *why,
 	       int64_t after_ms, bool unknown, struct lane_now now, struct lane_effects *out);
 /* It was refused together with others. */
-void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now);
+void lane_split(struct lane *l, struct lane_entry *e, const char *why, struct lane_now now,
+		struct lane_effects *out); /* `e` may be gone */
 /* The target answered. */
 void lane_target_up(struct lane *l, struct lane_now now, struct lane_effects *out);
 void lane_tell(struct lane *l, struct lane_now now, struct lane_effects *out); /* of deaths */

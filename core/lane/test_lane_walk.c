@@ -22,6 +22,7 @@ struct known { /* one event's delivery */
 	enum delivery_state state;
 	bool offered, has_row, unknown;
 	bool probe; /* in a call that began while the breaker was open */
+	uint64_t call;
 	struct delivery row;
 	bool durable_row; /* as the journal has it */
 	struct delivery durable;
@@ -39,8 +40,8 @@ struct walk {
 	int64_t starts[64]; /* boot times of the last attempts */
 	size_t nstarts;
 	bool open;
-	uint64_t dice;
-	unsigned cuts, calls, holds, superseded, opened;
+	uint64_t dice, last_call;
+	unsigned cuts, calls, holds, superseded, opened, shared, split;
 };
 
 static uint64_t roll(struct walk *w, uint64_t sides)
@@ -70,6 +71,11 @@ static bool same_chain(const struct known *a, const struct known *b)
 	return same_key || same_run;
 }
 
+static bool goes_before(const struct known *k, const struct known *other)
+{
+	return other->call && other->call == k->call && other->key == k->key;
+}
+
 static void check_turn(const struct walk *w, uint64_t seq)
 {
 	const struct known *k = &w->known[seq];
@@ -79,9 +85,37 @@ static void check_turn(const struct walk *w, uint64_t seq)
 
 		if (i == seq || !is_live(other) || !same_chain(k, other))
 			continue;
+		if (i < seq && in_hand(other) && goes_before(k, other))
+			continue;
 		assert_false(in_hand(other));
 		assert_true(i > seq);
 	}
+}
+
+/* How many calls are under way, and none too large. */
+static void check_calls(const struct walk *w)
+{
+	uint32_t calls = 0, alone = 0;
+
+	for (uint64_t i = 1; i < w->next; i++) {
+		const struct known *k = &w->known[i];
+		uint32_t before = 0, size = 1;
+
+		if (!is_live(k) || k->state != DELIVERY_CALLED)
+			continue;
+		for (uint64_t j = 1; k->call && j < w->next; j++) {
+			const struct known *other = &w->known[j];
+			bool together = is_live(other) && other->state == DELIVERY_CALLED &&
+					other->call == k->call;
+
+			before += together && j < i;
+			size += together && j != i;
+		}
+		assert_true(size <= w->settings.batch);
+		calls += before == 0;
+		alone += !k->call;
+	}
+	assert_true(calls - alone <= w->settings.concurrency);
 }
 
 static void check_rate(struct walk *w)
@@ -110,11 +144,14 @@ static void close_breaker(struct walk *w)
 		w->known[i].probe = false;
 }
 
-static void take_call(struct walk *w, const struct delivery *d)
+static void take_call(struct walk *w, const struct delivery *d, uint64_t call)
 {
 	struct known *k = &w->known[d->seq];
 	bool look = k->state == DELIVERY_HELD;
 
+	k->call = call;
+	w->shared += call && call == w->last_call;
+	w->last_call = call ? call : w->last_call;
 	assert_true(delivery_may_move(k->state, DELIVERY_CALLED));
 	assert_int_equal(d->state, DELIVERY_CALLED);
 	w->calls++;
@@ -153,7 +190,7 @@ static void take_abandon(struct walk *w, const struct delivery *d)
 static void take_one(struct walk *w, const struct lane_effect *effect)
 {
 	switch (effect->kind) {
-	case LANE_CALL: take_call(w, &effect->delivery); break;
+	case LANE_CALL: take_call(w, &effect->delivery, effect->call); break;
 	case LANE_ROW: take_row(w, &effect->delivery); break;
 	case LANE_ABANDON: take_abandon(w, &effect->delivery); break;
 	case LANE_CANCEL: w->known[effect->delivery.seq].state = DELIVERY_CALLED; break;
@@ -199,8 +236,9 @@ static void check(struct walk *w)
 		bare += is_live(&w->known[i]) && !w->known[i].has_row;
 		assert_in_range(w->known[i].ends, 0, 1);
 	}
-	assert_true(hand <= w->settings.concurrency);
+	assert_true(hand <= (size_t)w->settings.concurrency * w->settings.batch);
 	assert_int_equal(lane_wants(w->lane), LANE_MAX_WAITING - bare);
+	check_calls(w);
 	check_cursor(w);
 }
 
@@ -262,6 +300,27 @@ static void finish(struct walk *w)
 	lane_finished(w->lane, seq, results[roll(w, 5)], "because",
 		      roll(w, 8) ? -1 : (int64_t)roll(w, 5000), roll(w, 4) == 0, w->now, &w->out);
 	take(w);
+}
+
+/* All of one call by one answer. */
+static void finish_call(struct walk *w)
+{
+	static const enum lane_result results[] = {LANE_OK, LANE_AGAIN, LANE_SPLIT, LANE_SPLIT};
+	enum lane_result result = results[roll(w, 4)];
+	uint64_t first = any_called(w), call = first ? w->known[first].call : 0;
+
+	for (uint64_t seq = 1; call && seq < w->next; seq++) {
+		struct known *k = &w->known[seq];
+
+		if (!is_live(k) || k->state != DELIVERY_CALLED || k->call != call)
+			continue;
+		if (result == LANE_SPLIT) { /* no row says so */
+			k->state = DELIVERY_WAITING;
+			w->split++;
+		}
+		lane_finished(w->lane, seq, result, "together", -1, false, w->now, &w->out);
+		take(w);
+	}
 }
 
 /* Weather: for a while everything fails. */
@@ -375,6 +434,7 @@ static void cut(struct walk *w)
 	w->lane = lane_new(TARGET, &w->settings, w->durable_cursor);
 	w->cursor = w->reached = w->durable_cursor;
 	close_breaker(w);
+	w->last_call = 0;
 	w->nstarts = 0;
 	lane_pause(w->lane, true, w->now, &w->out);
 	for (uint64_t i = 1; i < last; i++) {
@@ -407,6 +467,7 @@ static struct walk *walk_new(uint64_t seed)
 		.retry = {.for_ms = 600000, .min_ms = 100, .max_ms = 8000},
 		.rate = {.events = 20, .per_ms = 1000, .burst = 6},
 		.concurrency = 5,
+		.batch = seed % 2 ? 1 : 7,
 		.timeout_ms = 4000,
 		.deadline_ms = 30000,
 		.ordered = true,
@@ -452,6 +513,9 @@ static void step(struct walk *w)
 	case 9:
 	case 10:
 	case 11: offer(w); break;
+	case 12:
+	case 13: finish_call(w); break;
+	case 14: lane_depart(w->lane, w->last_call); break;
 	default: finish(w); break;
 	}
 	if (roll(w, 8) == 0)
@@ -494,7 +558,7 @@ static void walk_free(struct walk *w)
 
 static void a_random_walk_breaks_no_rule_and_everything_ends_once(void **state)
 {
-	unsigned cuts = 0, holds = 0, superseded = 0, opened = 0;
+	unsigned cuts = 0, holds = 0, superseded = 0, opened = 0, shared = 0, split = 0;
 
 	(void)state;
 	for (uint64_t seed = 1; seed <= WALKS; seed++) {
@@ -507,9 +571,12 @@ static void a_random_walk_breaks_no_rule_and_everything_ends_once(void **state)
 		holds += w->holds;
 		superseded += w->superseded;
 		opened += w->opened;
+		shared += w->shared;
+		split += w->split;
 		walk_free(w);
 	}
 	assert_true(cuts > 5 && holds > 50 && superseded > 20 && opened > 3);
+	assert_true(shared > 100 && split > 20);
 }
 
 int main(void)

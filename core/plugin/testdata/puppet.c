@@ -1,4 +1,5 @@
 /* puppet - plugins whose functions the tests of the host bring; which one, says the macro. */
+#define PM_ABI_MINOR 1
 #include <pointsman/plugin.h>
 
 #if defined PUPPET_SOURCE
@@ -85,15 +86,24 @@ static void deliver(struct pm_host *h, pm_delivery d)
 		h->finish(h, d, PM_OK, "");
 }
 
+static void deliver_many(struct pm_host *h, const pm_delivery *d, uint32_t n)
+{
+	if (puppet.deliver_many)
+		puppet.deliver_many(h, d, n);
+	else
+		for (uint32_t i = 0; i < n; i++)
+			deliver(h, d[i]);
+}
+
 static void cancel(struct pm_host *h, pm_delivery d)
 {
 	if (puppet.cancel)
 		puppet.cancel(h, d);
 }
 #if defined PUPPET_SINK
-#define ROLE .deliver = deliver, .cancel = cancel
+#define ROLE .deliver = deliver, .cancel = cancel, .deliver_many = deliver_many
 #else
-#define ROLE .types = types, .deliver = deliver, .cancel = cancel
+#define ROLE .types = types, .deliver = deliver, .cancel = cancel, .deliver_many = deliver_many
 #endif
 #endif
 
