@@ -76,6 +76,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_true(s->retry.for_ms == DAY && s->retry.min_ms == 1000 &&
 		    s->retry.max_ms == 900000 && !s->retry.none);
 	assert_int_equal(s->concurrency, 8);
+	assert_int_equal(s->batch, 1);
 	assert_int_equal(s->rate.events, 0);
 	assert_int_equal(s->order_by, ORDER_SUBJECT);
 	assert_int_equal(c->rules[0].overlap, OVERLAP_PARALLEL);
@@ -382,6 +383,8 @@ static void wrong_values_say_what_the_form_is(void **state)
 		{"[sink s]\nplugin = x\ntimeout = 30\n", "timeout: `30` is no duration"},
 		{"[sink s]\nplugin = x\ntimeout = 0\n", "timeout: `0` is no duration"},
 		{"[sink s]\nplugin = x\nconcurrency = 0\n", "`0` is no number from 1 to 512"},
+		{"[sink s]\nplugin = x\nbatch = 0\n", "`0` is no number from 1 to 1000"},
+		{"[sink s]\nplugin = x\nbatch = 501\n", "501 events in each of 8 calls at once"},
 		{"[sink s]\nplugin = x\nenabled = on\n", "enabled: `on` is neither yes nor no"},
 		{"[sink s]\nplugin = x\norder-by = a b\n", "order-by: `a b` is neither"},
 		{"[rule r]\ncount = 3\ndo = a\n", "count: `3` is no count"},

@@ -118,13 +118,14 @@ void target_drop_event(struct target *t, uint64_t seq)
 	memmove(&k->list[at], &k->list[at + 1], (k->end - at) * sizeof *k->list);
 }
 
-static void offer(struct target *t, struct event *ev, const struct duty *duty, struct txn *txn)
+static void offer(struct target *t, struct event *ev, const struct duty *duty, struct lane_now now,
+		  struct txn *txn)
 {
 	struct engine *e = t->engine;
 	struct lane_event seen = order_look(&t->order, ev, duty);
 
 	keep_event(t, ev);
-	lane_offer(t->lane, &seen, duty, engine_now(e), &e->effects);
+	lane_offer(t->lane, &seen, duty, now, &e->effects);
 	target_effects(t, txn);
 }
 
@@ -142,7 +143,7 @@ void target_recall(struct target *t, const struct delivery *row, struct event *e
 
 /* A lane that is full reads the rest later. */
 static void take_duty(struct target *t, const struct batch *b, struct event *ev,
-		      const struct duty *duty, struct txn *txn)
+		      const struct duty *duty, struct lane_now now, struct txn *txn)
 {
 	if (t->next != b->from || t->overflows)
 		return;
@@ -150,11 +151,12 @@ static void take_duty(struct target *t, const struct batch *b, struct event *ev,
 	if (t->overflows)
 		t->missed = ev->seq;
 	else
-		offer(t, ev, duty, txn);
+		offer(t, ev, duty, now, txn);
 }
 
 void targets_take_batch(struct engine *e, const struct batch *b, struct txn *txn)
 {
+	struct lane_now now = engine_now(e);
 	struct target *t;
 
 	for (size_t i = 0; i < b->n; i++) {
@@ -165,7 +167,7 @@ void targets_take_batch(struct engine *e, const struct batch *b, struct txn *txn
 
 			t = number < e->nnumbers ? e->by_number[number] : NULL;
 			if (t)
-				take_duty(t, b, a->event, &a->duties[k], txn);
+				take_duty(t, b, a->event, &a->duties[k], now, txn);
 		}
 	}
 	for (size_t n = 0; n < e->nnumbers; n++) {
@@ -212,6 +214,7 @@ static void took_duties(void *arg)
 {
 	struct reading *r = arg;
 	struct target *t = r->target;
+	struct lane_now now = engine_now(t->engine);
 	struct txn *txn = txn_new();
 
 	t->reading = false;
@@ -220,7 +223,7 @@ static void took_duties(void *arg)
 		r->reached = t->next;
 	}
 	for (size_t i = 0; i < r->n; i++) {
-		offer(t, r->found[i].event, &r->found[i].duty, txn);
+		offer(t, r->found[i].event, &r->found[i].duty, now, txn);
 		event_unref(r->found[i].event);
 	}
 	t->next = r->reached;

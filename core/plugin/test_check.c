@@ -124,6 +124,15 @@ static void a_plugin_may_refuse_keys_together(void **state)
 	     "f.ini:8:1: warning: a minute is enough\n");
 }
 
+static void batch_is_for_plugins_that_take_several(void **state)
+{
+	(void)state;
+	also_says("[sink a]\nplugin = sink\nbatch = 5\n[sink b]\nplugin = sink\nbatch = 1\n"
+		  "[rule all]\nfrom = src\ndo = a, b\n",
+		  "f.ini:12:9: batch: plugin sink takes one event at a time (it has no "
+		  "deliver_many()): remove `batch`\n");
+}
+
 static void secrets_sections_must_be_there_and_asked(void **state)
 {
 	(void)state;
@@ -637,6 +646,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(names_that_do_not_exist_come_with_the_nearest),
 		cmocka_unit_test(a_section_of_the_wrong_kind_is_told),
 		cmocka_unit_test(a_plugin_may_refuse_keys_together),
+		cmocka_unit_test(batch_is_for_plugins_that_take_several),
 		cmocka_unit_test(secrets_sections_must_be_there_and_asked),
 		cmocka_unit_test(a_rule_nobody_can_trigger_is_an_error),
 		cmocka_unit_test(own_events_must_be_asked_for_by_name),

@@ -367,6 +367,13 @@ static void keys_are_unique_and_end(void **state)
 	table_refused(&table, "its keys do not end with {0} within 256 rows");
 }
 
+static void deliver_many(struct pm_host *h, const pm_delivery *d, uint32_t n)
+{
+	(void)h;
+	(void)d;
+	(void)n;
+}
+
 static void roles_are_checked(void **state)
 {
 	static const struct pm_type types[] = {{"a.b", "s", "*", "h"}, {0}};
@@ -397,6 +404,9 @@ static void roles_are_checked(void **state)
 	t.resolve = NULL;
 	t.deliver = deliver;
 	table_refused(&t, "it has deliver(), which is for actions and sinks");
+	t.deliver = NULL;
+	t.deliver_many = deliver_many;
+	table_refused(&t, "it has deliver_many() but no deliver()");
 	t = sink(NULL);
 	t.version = NULL;
 	table_refused(&t, "its table lacks a version");
