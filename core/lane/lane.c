@@ -22,12 +22,19 @@ struct lane_settings lane_settings_of(const struct instance_config *section)
 	};
 }
 
+static void set(struct lane *l, const struct lane_settings *settings)
+{
+	l->settings = *settings;
+	if (!l->settings.batch)
+		l->settings.batch = 1;
+}
+
 struct lane *lane_new(uint32_t target, const struct lane_settings *settings, uint64_t cursor)
 {
 	struct lane *l = mem_new(struct lane);
 
 	l->target = target;
-	l->settings = *settings;
+	set(l, settings);
 	l->reached = cursor;
 	return l;
 }
@@ -62,7 +69,7 @@ void lane_free(struct lane *l)
 
 void lane_configure(struct lane *l, const struct lane_settings *settings)
 {
-	l->settings = *settings;
+	set(l, settings);
 	buckets_open(&l->buckets, &l->ready);
 }
 
@@ -539,7 +546,7 @@ void lane_careful(struct lane *l, uint64_t last)
 {
 	l->careful = true;
 	l->careful_last = last;
-	l->careful_left = 2 * l->settings.concurrency;
+	l->careful_left = 2 * l->settings.concurrency * l->settings.batch;
 }
 
 bool lane_is_careful(const struct lane *l)

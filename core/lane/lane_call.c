@@ -5,21 +5,16 @@
 
 #include <stdlib.h>
 
-static uint32_t batch_of(const struct lane *l)
-{
-	return l->settings.batch ? l->settings.batch : 1;
-}
-
 /* What goes carefully has its row written before it, and a probe asks only whether the target
  * is there. */
 static bool goes_alone(const struct lane *l, const struct lane_entry *e)
 {
-	return batch_of(l) == 1 || e->look || l->careful || l->breaker.open;
+	return l->settings.batch == 1 || e->look || l->careful || l->breaker.open;
 }
 
 bool lane_has_room(const struct lane *l)
 {
-	uint64_t places = (uint64_t)l->settings.concurrency * batch_of(l);
+	uint64_t places = (uint64_t)l->settings.concurrency * l->settings.batch;
 
 	return (uint64_t)l->called + l->held < places &&
 	       (l->filling || l->calls < l->settings.concurrency);
@@ -46,7 +41,7 @@ static struct lane_call *begin(struct lane *l)
 	struct lane_call *c = mem_new(struct lane_call);
 
 	c->number = ++l->last_call;
-	c->most = batch_of(l);
+	c->most = l->settings.batch;
 	l->filling = c;
 	l->calls++;
 	return c;

@@ -323,6 +323,23 @@ static void after_a_crash_each_goes_alone(void **state)
 	rig_free(r);
 }
 
+/* As many may have been in calls when it ended. */
+static void care_is_taken_of_all_that_calls_can_hold(void **state)
+{
+	struct rig *r = rig_of(2, 3);
+
+	(void)state;
+	rig_restart(r, true, 100);
+	offer_some(r, 1, 20, 0);
+	for (uint64_t seq = 1; seq <= 12; seq++) {
+		rig_permit(r);
+		assert_int_equal(rig_count(r, LANE_CALL), seq);
+		rig_ok(r, seq);
+	}
+	assert_string_equal(rig_calls(r), "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 ");
+	rig_free(r);
+}
+
 static void rate_counts_deliveries(void **state)
 {
 	struct rig *r = rig_of(8, 10);
@@ -398,6 +415,7 @@ int main(void)
 		FACT(a_failed_call_is_one_sign_of_trouble),
 		FACT(a_probe_goes_alone),
 		FACT(after_a_crash_each_goes_alone),
+		FACT(care_is_taken_of_all_that_calls_can_hold),
 		FACT(rate_counts_deliveries),
 		FACT(a_lane_with_large_calls_takes_what_they_need),
 		FACT(one_that_is_dropped_leaves_its_call),
