@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,20 +74,41 @@ static void escape(struct buf *b, unsigned char c)
 	}
 }
 
+#define EACH_BYTE(c) ((c)*UINT64_C(0x0101010101010101))
+#define TOP_BITS     EACH_BYTE(0x80)
+/* Not 0 if some byte of the word is 0, or below n; n is at most 128. */
+#define ANY_ZERO(w)     (((w)-EACH_BYTE(1)) & ~(w)&TOP_BITS)
+#define ANY_BELOW(w, n) (((w)-EACH_BYTE(n)) & ~(w)&TOP_BITS)
+
+/* How many bytes at the start need no escape. */
+static size_t plain(const char *text, size_t len)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	for (; i + sizeof w <= len; i += sizeof w) {
+		memcpy(&w, text + i, sizeof w);
+		if (ANY_BELOW(w, 0x20) | ANY_ZERO(w ^ EACH_BYTE('"')) |
+		    ANY_ZERO(w ^ EACH_BYTE('\\')))
+			break;
+	}
+	while (i < len && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\')
+		i++;
+	return i;
+}
+
 void buf_json_escaped(struct buf *b, const char *text, size_t len)
 {
-	size_t plain = 0;
+	for (;;) {
+		size_t n = plain(text, len);
 
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_add(b, text + plain, i - plain);
-		escape(b, c);
-		plain = i + 1;
+		buf_add(b, text, n);
+		if (n == len)
+			return;
+		escape(b, (unsigned char)text[n]);
+		text += n + 1;
+		len -= n + 1;
 	}
-	buf_add(b, text + plain, len - plain);
 }
 
 void buf_json_string(struct buf *b, const char *text, size_t len)

@@ -60,6 +60,29 @@ static void what_an_error_quotes_stays_one_line_of_whole_characters(void **state
 	assert_true(utf8_valid(e.text, strlen(e.text)));
 }
 
+static void each_byte_is_escaped_wherever_it_stands(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len < 20; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int c = 0; c < 256; c++) {
+				bool plain = c >= 0x20 && c != '"' && c != '\\';
+				struct buf b = {0};
+				char text[20];
+
+				memset(text, 'x', sizeof text);
+				text[at] = (char)c;
+				buf_json_escaped(&b, text, len);
+				assert_int_equal(b.len == len, plain);
+				assert_int_equal(b.data[at], plain ? (char)c : '\\');
+				assert_int_equal(b.data[b.len - 1],
+						 at + 1 < len ? 'x' : b.data[b.len - 1]);
+				buf_free(&b);
+			}
+		}
+	}
+}
+
 static void a_buffer_grows_cuts_and_escapes(void **state)
 {
 	struct buf b = {0};
@@ -579,6 +602,7 @@ int main(void)
 		cmocka_unit_test(a_prefix_goes_in_front_and_a_long_text_is_cut),
 		cmocka_unit_test(what_an_error_quotes_stays_one_line_of_whole_characters),
 		cmocka_unit_test(a_buffer_grows_cuts_and_escapes),
+		cmocka_unit_test(each_byte_is_escaped_wherever_it_stands),
 		cmocka_unit_test(a_buffer_reads_a_file_and_stops_when_it_is_too_much),
 		cmocka_unit_test(a_map_keeps_order_and_forgets_what_was_removed),
 		cmocka_unit_test(digests_are_those_everybody_gets),

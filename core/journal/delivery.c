@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "journal/packed.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,14 +133,23 @@ void delivery_key(const char *instance, const char *source, const char *id, cons
 		  uint32_t round, char out[33])
 {
 	const char *parts[] = {instance, source, id, target};
+	char few[512], *bytes = few, number[16], *at;
 	unsigned char digest[32];
-	struct buf b = {0};
+	size_t size[4], len = 0;
+	int digits = snprintf(number, sizeof number, "%u", round);
 
 	/* The NUL behind each part keeps "a", "bc" apart from "ab", "c". */
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-		buf_add(&b, parts[i], strlen(parts[i]) + 1);
-	buf_printf(&b, "%u", round);
-	hash_sha256(b.data, b.len, digest);
+	for (size_t i = 0; i < 4; i++)
+		len += size[i] = strlen(parts[i]) + 1;
+	len += (size_t)digits;
+	if (len > sizeof few)
+		bytes = mem_grow(NULL, len, 1);
+	at = bytes;
+	for (size_t i = 0; i < 4; at += size[i++])
+		memcpy(at, parts[i], size[i]);
+	memcpy(at, number, (size_t)digits);
+	hash_sha256(bytes, len, digest);
 	hash_hex(digest, 16, out);
-	buf_free(&b);
+	if (bytes != few)
+		free(bytes);
 }

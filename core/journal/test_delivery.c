@@ -127,6 +127,19 @@ static void a_key_differs_when_any_of_its_parts_does(void **state)
 }
 
 /* It reaches other people's systems: a release must not change it. */
+static void a_long_id_counts_to_its_end(void **state)
+{
+	char id[2000], one[33], other[33];
+
+	(void)state;
+	memset(id, 'x', sizeof id - 1);
+	id[sizeof id - 1] = '\0';
+	delivery_key("a", "b", id, "c", 0, one);
+	id[sizeof id - 2] = 'y';
+	delivery_key("a", "b", id, "c", 0, other);
+	assert_string_not_equal(one, other);
+}
+
 static void a_key_is_the_same_in_every_release(void **state)
 {
 	char key[33];
@@ -162,6 +175,7 @@ int main(void)
 		cmocka_unit_test(duties_come_back_as_they_were_stored),
 		cmocka_unit_test(duties_cut_short_are_refused_at_every_byte),
 		cmocka_unit_test(a_key_differs_when_any_of_its_parts_does),
+		cmocka_unit_test(a_long_id_counts_to_its_end),
 		cmocka_unit_test(a_key_is_the_same_in_every_release),
 		cmocka_unit_test(a_copy_owns_its_texts),
 	};
