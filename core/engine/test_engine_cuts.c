@@ -111,7 +111,8 @@ static const char *more_name(void)
 
 static void open_bench(void)
 {
-	struct engine_target ops = {deliver_more, cancel_more, &more};
+	struct engine_target ops = {
+		.deliver = deliver_more, .cancel = cancel_more, .target = &more};
 
 	bench_open(bench);
 	engine_register(bench->engine, more_name(), &ops);

@@ -322,7 +322,7 @@ static void rescue_values(struct rescue *r)
 }
 
 /* Told as dead, with why; *last is its key.  False behind the last. */
-static bool end_orphan(sqlite3_stmt *find, sqlite3_stmt *put, int64_t *last)
+static bool end_orphan(struct rescue *r, sqlite3_stmt *find, sqlite3_stmt *put, int64_t *last)
 {
 	struct delivery d;
 	bool found;
@@ -340,7 +340,7 @@ static bool end_orphan(sqlite3_stmt *find, sqlite3_stmt *put, int64_t *last)
 	free(d.why);
 	d.why = mem_text("its event was lost with the damaged journal");
 	journal_bind_delivery(put, &d);
-	insert_row(put);
+	insert_row(r, put);
 	delivery_clear(&d);
 	return true;
 }
@@ -358,7 +358,7 @@ static void end_orphans(struct rescue *r)
 			   " ORDER BY key LIMIT 1",
 			   -1, &find, NULL);
 	sqlite3_prepare_v2(r->to, journal_sql(SQL_DELIVERY_PUT), -1, &put, NULL);
-	while (end_orphan(find, put, &last))
+	while (end_orphan(r, find, put, &last))
 		orphans++;
 	sqlite3_finalize(find);
 	sqlite3_finalize(put);

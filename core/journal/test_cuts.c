@@ -129,9 +129,11 @@ static void add_event(struct fixture *f, bool open_duty)
 	struct journal_event row = {.duties = &duty, .nduties = 1, .event = make_event(f, seq)};
 	struct delivery d = {
 		.seq = seq, .duty = duty, .state = open_duty ? DELIVERY_RETRY : DELIVERY_DONE};
+	struct dedupe_mark mark;
 
 	ok(f, journal_add(f->j, &row, &f->err));
-	ok(f, dedupe_add(f->dedupe, row.event, &f->err));
+	mark = dedupe_mark(f->dedupe, row.event);
+	ok(f, dedupe_add(f->dedupe, &mark, row.event, &f->err));
 	ok(f, journal_put_delivery(f->j, &d, &f->err));
 	ok(f, journal_put(f->j, "save/1", "cursor", &seq, sizeof seq, &f->err));
 	event_unref(row.event);
@@ -173,9 +175,10 @@ static uint64_t saved_cursor(struct fixture *f)
 static bool is_known(struct fixture *f, uint64_t seq)
 {
 	struct event *ev = make_event(f, seq);
+	struct dedupe_mark mark = dedupe_mark(f->dedupe, ev);
 	uint64_t found = 0;
 
-	ok(f, dedupe_find(f->dedupe, ev, &found, &f->err));
+	ok(f, dedupe_find(f->dedupe, &mark, ev->at, &found, &f->err));
 	event_unref(ev);
 	return found == seq;
 }
