@@ -170,8 +170,13 @@ static const char *header(struct arena *arena, const struct pm_message *m, const
 		int high = *p == '%' ? hex_digit(p[1]) : -1;
 		int low = high >= 0 ? hex_digit(p[2]) : -1;
 
-		*end++ = low < 0 ? *p : (char)(high * 16 + low);
-		p += low < 0 ? 0 : 2;
+		/* A NUL would end the text before its end. */
+		if (low >= 0 && high + low > 0) {
+			*end++ = (char)(high * 16 + low);
+			p += 2;
+		} else {
+			*end++ = *p;
+		}
 	}
 	*end = '\0';
 	return plain;
