@@ -191,7 +191,7 @@ class Bench:
 
     def rules(self):
         """Two rules have the events, the others ask for the same field and get none."""
-        table = self.table("Number of rules", "rules", "accepted/s", "CPU-s per 1M", "MB idle",
+        table = self.table("Number of rules", "of them", "accepted/s", "CPU-s per 1M", "MB idle",
                            "start ms")
         one = None
         for count in (1, 1000) if self.quick else (1, 10, 100, 1000, 10_000):
@@ -200,8 +200,9 @@ class Bench:
             one = one or result
             self.told_missing(f"{count} rules", result["missing"])
             result["times"] = result["cpu"] / one["cpu"]
-            table.row(f"{count:,}", [short(result["accepted"]), f"{result['cpu']:.1f}",
-                                     f"{result['idle']:.1f}", f"{result['start']:.0f}"], result,
+            name = f"{count:,} rules" if count > 1 else "1 rule"
+            table.row(name, [short(result["accepted"]), f"{result['cpu']:.1f}",
+                             f"{result['idle']:.1f}", f"{result['start']:.0f}"], result,
                       [at_most("times", "times the CPU of one rule", 1.25)] * (count > 1))
 
     def sinks(self):
