@@ -434,7 +434,7 @@ static void power_cut_anywhere_loses_nothing_accepted(void **state)
 	(void)state;
 	nested = (struct cuts){
 		.what = "recovery", .look = look_nested, .one_loss = true, .step = 20};
-	nested_every = cuts_every(cuts_long() ? 20 : 150);
+	nested_every = cuts_every(cuts_long() ? 100 : 150);
 	cuts_run(&c, tape);
 	cuts_tell(&c, 100);
 	cuts_tell(&nested, 20);

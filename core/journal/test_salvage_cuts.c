@@ -259,7 +259,7 @@ static void a_salvage_after_a_salvage_that_was_cut_too(void **state)
 	struct disk_tape *tape = record_salvage(f);
 
 	f->again = &again;
-	f->every = cuts_every(cuts_long() ? 7 : 120);
+	f->every = cuts_every(cuts_long() ? 40 : 300);
 	cuts_run(&c, tape);
 	cuts_tell(&again, 10);
 	disk_tape_free(tape);
