@@ -1,7 +1,7 @@
 #include "journal/testdisk.h"
 
 #include "base/mem.h"
-#include "journal/platter.h"
+#include "journal/disk_tape.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,15 +13,6 @@ struct handle {
 	sqlite3_file base;
 	size_t file;
 	bool name_unsynced; /* of a log: SQLite syncs its directory with the first sync */
-};
-
-struct disk_tape {
-	struct platter *start;
-	struct disk_op **ops;
-	size_t n, cap;
-	/* What is on the disk behind the first `reached`. */
-	struct platter *now;
-	size_t reached;
 };
 
 static struct {
@@ -53,19 +44,12 @@ static struct disk_op *new_op(enum disk_op_kind kind, size_t file)
 	return op;
 }
 
-static void record(struct disk_tape *t, struct disk_op *op)
-{
-	mem_room(t->ops, t->n, t->cap);
-	t->ops[t->n++] = op;
-	op->refs++;
-}
-
 static void apply(struct disk_op *op)
 {
 	if (disk.platter)
 		platter_apply(disk.platter, op);
 	if (disk.tape)
-		record(disk.tape, op);
+		disk_tape_record(disk.tape, op);
 	disk_op_unref(op);
 }
 
@@ -502,9 +486,8 @@ uint64_t disk_hash(void)
 void disk_record(void)
 {
 	lock();
-	disk.tape = mem_new(struct disk_tape);
 	platter_settle(disk.platter);
-	disk.tape->start = platter_copy(disk.platter);
+	disk.tape = disk_tape_new(disk.platter);
 	unlock();
 }
 
@@ -526,52 +509,9 @@ struct disk_tape *disk_stop(void)
 	return tape;
 }
 
-void disk_tape_free(struct disk_tape *t)
-{
-	if (!t)
-		return;
-	for (size_t i = 0; i < t->n; i++)
-		disk_op_unref(t->ops[i]);
-	free(t->ops);
-	platter_free(t->start);
-	platter_free(t->now);
-	free(t);
-}
-
-size_t disk_tape_length(const struct disk_tape *t)
-{
-	return t->n;
-}
-
-bool disk_tape_syncs(const struct disk_tape *t, size_t at)
-{
-	return at < t->n && (t->ops[at]->kind == OP_SYNC || t->ops[at]->kind == OP_SYNC_NAMES);
-}
-
 void disk_play(struct disk_tape *t, size_t at, enum disk_loss loss, uint32_t seed)
 {
-	if (!t->now || at < t->reached) {
-		platter_free(t->now);
-		t->now = platter_copy(t->start);
-		t->reached = 0;
-	}
-	while (t->reached < at)
-		platter_apply(t->now, t->ops[t->reached++]);
 	disk_insert();
 	platter_free(disk.platter);
-	disk.platter = platter_left(t->now, loss, seed);
-}
-
-size_t disk_tape_unsynced(const struct disk_tape *t, bool names)
-{
-	return t->now ? platter_unsynced(t->now, names) : 0;
-}
-
-void disk_tape_marks(const struct disk_tape *t, size_t at, void (*fn)(uint64_t remark, void *arg),
-		     void *arg)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (t->ops[i]->kind == OP_MARK)
-			fn(t->ops[i]->at, arg);
-	}
+	disk.platter = disk_tape_left(t, at, loss, seed);
 }
