@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/units.h"
 #include "engine/announce.h"
+#include "engine/clock.h"
 #include "engine/room.h"
 #include "route/own.h"
 
@@ -335,6 +336,7 @@ void engine_on_housekeeping(void *arg)
 	struct damage *d = mem_new(struct damage);
 
 	d->engine = e;
+	clock_look(e);
 	write_cursors(e);
 	engine_ask(e, take_damage, took_damage, d);
 	loop_timer_set(e->housekeeping, HOUSEKEEPING_MS);
@@ -375,8 +377,12 @@ static void drained_late(void *arg)
 
 	if (!e->drained)
 		return;
-	log_warn("%zu calls had not ended in time; they come again at the next start",
-		 e->calls.open);
+	if (e->calls.open)
+		log_warn("%zu calls had not ended in time; they come again at the next start",
+			 e->calls.open);
+	else
+		log_info("the journal has much to write; what was handed over is written before "
+			 "the end");
 	e->drained(e->drained_arg);
 	e->drained = NULL;
 }
@@ -388,6 +394,7 @@ void engine_drain(struct engine *e, int64_t wait_ms, void (*done)(void *arg), vo
 	e->drained_arg = arg;
 	e->drain_timer = loop_timer_new(e->options.loop, drained_late, e);
 	loop_timer_set(e->drain_timer, wait_ms);
+	clock_look(e);
 	write_cursors(e);
 	check_drained(e);
 }

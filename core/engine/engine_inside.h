@@ -9,6 +9,7 @@
  *   operator.c  redrive and drop
  *   again.c     deliveries of old events
  *   room.c      when intake has to stop
+ *   clock.c     when the wall clock was set
  */
 #ifndef POINTSMAN_ENGINE_ENGINE_INSIDE_H
 #define POINTSMAN_ENGINE_ENGINE_INSIDE_H
@@ -94,6 +95,7 @@ struct engine {
 	bool starting;                         /* a turn for them was asked for */
 	bool scheduling;                       /* and one to set the timer */
 	uint64_t last_seq, submitted, durable;
+	int64_t ahead; /* of the wall clock over boot time, as lanes were last told */
 	uint64_t accepted, duplicates, refused;
 	struct room *room;
 	bool started, draining, ending;

@@ -209,8 +209,9 @@ static void prune(struct journal_thread *t)
 static bool deadline_due(struct journal_thread *t)
 {
 	struct world *w = t->options.world;
+	int64_t now = w->wall(w);
 
-	return sequencer_next_deadline(t->options.sequencer) <= w->wall(w);
+	return sequencer_next_deadline(t->options.sequencer, now) <= now;
 }
 
 /* How long there is nothing to do but wait for letters. */
@@ -218,11 +219,12 @@ static int64_t patience(struct journal_thread *t)
 {
 	struct world *w = t->options.world;
 	int64_t prune_in = t->pruned_at + PRUNE_EVERY_MS - w->boot(w);
-	int64_t deadline = sequencer_next_deadline(t->options.sequencer);
+	int64_t now = w->wall(w);
+	int64_t deadline = sequencer_next_deadline(t->options.sequencer, now);
 	int64_t wait = t->more_to_prune ? 0 : prune_in;
 
-	if (deadline != INT64_MAX && deadline - w->wall(w) < wait)
-		wait = deadline - w->wall(w);
+	if (deadline != INT64_MAX && deadline - now < wait)
+		wait = deadline - now;
 	return wait > 0 ? wait : 0;
 }
 
@@ -254,9 +256,10 @@ static void *work(void *arg)
 
 	bool ending = false;
 
-	/* Once round after the end was asked for, so that nothing sent before is left. */
+	/* Once more to the mailbox after the end was asked for, so that nothing sent before is
+	 * left.  While something waits, the mailbox is not looked into. */
 	while (!ending || t->waiting) {
-		ending = atomic_load(&t->ending);
+		ending = !t->waiting && atomic_load(&t->ending);
 		take_letters(t);
 		turn(t);
 		if (!t->failed && !t->waiting &&

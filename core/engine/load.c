@@ -207,6 +207,7 @@ struct engine *engine_new(const struct engine_options *options, int *status, str
 	e->options = *options;
 	e->flights_end = &e->flights;
 	e->first_txn = txn_new();
+	e->ahead = options->world->wall(options->world) - options->world->boot(options->world);
 	e->room = room_new(options->world, options->loop, options->config);
 	e->timer = loop_timer_new(options->loop, engine_on_timer, e);
 	e->intake.timer = loop_timer_new(options->loop, announce_gathered, e);

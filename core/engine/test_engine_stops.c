@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <unistd.h>
+
 #define TO_A "[rule r]\non = t.*\ndo = a\n"
 
 static struct bench *b;
@@ -140,6 +142,38 @@ static void an_orderly_stop_goes_on_without_care(void **state)
 	b->a.calls = 0;
 	bench_ready(b);
 	BENCH_UNTIL(b, b->a.calls == 4);
+}
+
+static void take_a_while(struct journal *j, struct sequencer *s, void *arg)
+{
+	(void)j;
+	(void)s;
+	(void)arg;
+	usleep(100000);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* Handed over while the journal's thread is busy with more than one thing. */
+static void an_orderly_stop_writes_what_was_handed_over_last(void **state)
+{
+	uint64_t seq;
+
+	(void)state;
+	b = bench_new("", TO_A);
+	bench_ready(b);
+	seq = bench_event(b, "t.x", NULL);
+	BENCH_UNTIL(b, b->a.calls == 1);
+	for (int i = 0; i < 3; i++)
+		engine_ask(b->engine, take_a_while, nothing, NULL);
+	usleep(150000);
+	bench_finish(b, b->a.number, LANE_OK, false);
+	bench_stop(b);
+	bench_open(b);
+	assert_int_equal(bench_row(b, seq, "a").state, DELIVERY_DONE);
 }
 
 static void a_held_delivery_is_called_again_over_a_restart(void **state)
@@ -356,6 +390,7 @@ int main(void)
 		FACT(the_third_death_of_the_process_makes_a_dead_letter),
 		FACT(a_visitor_after_a_crash_counts_as_no_death),
 		FACT(an_orderly_stop_goes_on_without_care),
+		FACT(an_orderly_stop_writes_what_was_handed_over_last),
 		FACT(a_held_delivery_is_called_again_over_a_restart),
 		FACT(the_breaker_is_announced_and_outlives_a_restart),
 		FACT(a_drain_waits_for_calls_and_not_for_what_is_held),

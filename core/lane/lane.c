@@ -562,6 +562,38 @@ void lane_permit(struct lane *l, struct lane_now now, struct lane_effects *out)
 		go_on(l, now, out);
 }
 
+struct restating {
+	struct lane *lane;
+	struct lane_now now;
+	struct lane_effects *out;
+};
+
+static bool restate(struct hashed_node *node, void *arg)
+{
+	struct lane_entry *e = (struct lane_entry *)(void *)node;
+	struct restating *r = arg;
+	int64_t ahead = r->now.wall - r->now.boot;
+
+	if (e->d.first_at)
+		e->d.first_at = e->first + ahead;
+	if (e->d.begun_at)
+		e->d.begun_at = e->began + ahead;
+	if (e->d.state == DELIVERY_RETRY || e->d.state == DELIVERY_HELD)
+		e->d.due = e->due + ahead;
+	if (e->has_row && e->d.state != DELIVERY_CALLED)
+		lane_write(r->lane, e, r->out);
+	return true;
+}
+
+void lane_clock_set(struct lane *l, struct lane_now now, struct lane_effects *out)
+{
+	struct restating r = {l, now, out};
+
+	if (l->breaker.open)
+		l->breaker.opened_at = now.wall - (now.boot - l->breaker.since);
+	hashed_each(&l->entries, restate, &r);
+}
+
 bool lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
 	       struct lane_effects *out)
 {

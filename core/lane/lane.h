@@ -128,6 +128,10 @@ void lane_careful(struct lane *l, uint64_t last);
 bool lane_is_careful(const struct lane *l);
 void lane_permit(struct lane *l, struct lane_now now, struct lane_effects *out);
 
+/* The wall clock was set: what rows tell in its time is told anew, so that a restart takes
+ * the jump for no waiting. */
+void lane_clock_set(struct lane *l, struct lane_now now, struct lane_effects *out);
+
 /* An operator's word; false if nothing of that event is live here. */
 bool lane_drop(struct lane *l, uint64_t seq, const char *why, struct lane_now now,
 	       struct lane_effects *out);

@@ -37,6 +37,26 @@ static void timeouts_take_an_unfinished_call_back_with_its_outcome_unknown(void 
 	assert_string_equal(rig_calls(r), "1 1 ");
 }
 
+static void timeouts_of_a_quarter_of_an_hour_are_waited_for(void **state)
+{
+	struct rig *r = *state;
+
+	r->settings.timeout_ms = 900000;
+	rig_configure(r);
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		rig_offer(r, seq, 0);
+	rig_pass(r, 600000);
+	rig_ok(r, 1);
+	assert_int_equal(rig_state(r, 1), DELIVERY_DONE);
+	assert_int_equal(rig_row(r, 1)->attempt, 1);
+	rig_hold(r, 2, 600000, "job");
+	rig_pass(r, 299999);
+	assert_string_equal(rig_calls(r), "1 2 3 ");
+	rig_pass(r, 1);
+	assert_true(rig_has(r, LANE_ABANDON, 3));
+	assert_false(rig_has(r, LANE_ABANDON, 2));
+}
+
 static void deadline_over_a_held_delivery_is_cancelled_then_dead(void **state)
 {
 	struct rig *r = *state;
@@ -327,6 +347,57 @@ static void clocks_that_jump_move_nothing_in_memory(void **state)
 	assert_int_equal(rig_state(r, 1), DELIVERY_RETRY);
 }
 
+/* A day ahead, told to the lane, and a restart: as though nothing had been. */
+static void clocks_that_were_set_use_up_no_budget_over_a_restart(void **state)
+{
+	struct rig *r = *state;
+
+	rig_offer(r, 1, 0);
+	rig_again(r, 1);
+	rig_offer(r, 2, 0);
+	rig_hold(r, 2, 60000, "job");
+	rig_set_clock(r, r->now.wall + 2 * 86400000L);
+	rig_restart(r, false, 0);
+	rig_clear(r);
+	rig_pass(r, 1000);
+	assert_string_equal(rig_calls(r), "1 ");
+	rig_again(r, 1);
+	assert_int_equal(rig_state(r, 1), DELIVERY_RETRY);
+	assert_int_equal(rig_state(r, 2), DELIVERY_HELD);
+	rig_pass(r, 59000);
+	assert_true(rig_has(r, LANE_CALL, 2));
+	assert_false(rig_has(r, LANE_CANCEL, 2));
+}
+
+/* The other way round: what was first tried in a year of the past. */
+static void clocks_that_were_wrong_at_the_first_attempt_use_up_no_budget(void **state)
+{
+	struct rig *r = *state;
+	int64_t right = r->now.wall;
+
+	r->now.wall = 86400000;
+	rig_offer(r, 1, 0);
+	rig_again(r, 1);
+	rig_set_clock(r, right);
+	assert_int_equal(rig_row(r, 1)->first_at, right);
+	assert_int_equal(rig_row(r, 1)->due, right + 1000);
+	rig_restart(r, false, 0);
+	rig_pass(r, 1000);
+	rig_again(r, 1);
+	assert_int_equal(rig_state(r, 1), DELIVERY_RETRY);
+}
+
+static void clocks_that_were_set_tell_anew_since_when_the_breaker_is_open(void **state)
+{
+	struct rig *r = *state;
+	int64_t opened_at;
+
+	rig_open_breaker(r);
+	opened_at = lane_stats(r->lane).opened_at;
+	rig_set_clock(r, r->now.wall - 3600000);
+	assert_int_equal(lane_stats(r->lane).opened_at, opened_at - 3600000);
+}
+
 static void clocks_set_back_before_a_start_delay_by_one_interval_at_most(void **state)
 {
 	struct rig *r = *state;
@@ -352,6 +423,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FACT(timeouts_take_an_unfinished_call_back_with_its_outcome_unknown),
+		FACT(timeouts_of_a_quarter_of_an_hour_are_waited_for),
 		FACT(deadline_over_a_held_delivery_is_cancelled_then_dead),
 		FACT(deadline_over_a_delivery_may_still_end_by_itself),
 		FACT(deadline_counts_one_attempt_and_not_the_waiting_for_the_next),
@@ -369,6 +441,9 @@ int main(void)
 		FACT(a_clean_stop_blames_nobody),
 		FACT(a_death_in_a_look_keeps_what_was_held),
 		FACT(clocks_that_jump_move_nothing_in_memory),
+		FACT(clocks_that_were_set_use_up_no_budget_over_a_restart),
+		FACT(clocks_that_were_wrong_at_the_first_attempt_use_up_no_budget),
+		FACT(clocks_that_were_set_tell_anew_since_when_the_breaker_is_open),
 		FACT(clocks_set_back_before_a_start_delay_by_one_interval_at_most),
 	};
 

@@ -176,6 +176,15 @@ static void move_to(struct rig *r, int64_t boot)
 	r->now.boot = boot;
 }
 
+void rig_set_clock(struct rig *r, int64_t wall)
+{
+	size_t from = r->out.n;
+
+	r->now.wall = wall;
+	lane_clock_set(r->lane, r->now, &r->out);
+	take(r, from);
+}
+
 void rig_pass(struct rig *r, int64_t ms)
 {
 	int64_t until = r->now.boot + ms, next;

@@ -37,6 +37,8 @@ void rig_reject(struct rig *r, uint64_t seq);
 void rig_split(struct rig *r, uint64_t seq);
 void rig_hold(struct rig *r, uint64_t seq, int64_t ms, const char *state);
 void rig_pass(struct rig *r, int64_t ms); /* ticks whenever the lane asks for it */
+/* The wall clock jumps, and the lane is told. */
+void rig_set_clock(struct rig *r, int64_t wall);
 void rig_permit(struct rig *r);
 /* The row as a redrive writes it, recalled. */
 void rig_redrive(struct rig *r, uint64_t seq, uint64_t key);

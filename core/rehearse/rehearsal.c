@@ -420,7 +420,7 @@ static void settle(struct rehearsal *r)
 		if (++r->turns > MOST_TURNS)
 			give_up(r, "it does not come to an end");
 		run_calls(r);
-		if (r->txn->n || sequencer_next_deadline(r->sequencer) <= r->now)
+		if (r->txn->n || sequencer_next_deadline(r->sequencer, r->now) <= r->now)
 			commit_gathered(r);
 		else if (!tick(r))
 			return;
@@ -429,7 +429,7 @@ static void settle(struct rehearsal *r)
 
 static int64_t next_moment(struct rehearsal *r)
 {
-	int64_t next = sequencer_next_deadline(r->sequencer);
+	int64_t next = sequencer_next_deadline(r->sequencer, r->now);
 
 	for (size_t i = 0; i < r->nparts; i++) {
 		struct lane_now now = clocks(r);

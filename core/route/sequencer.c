@@ -60,20 +60,20 @@ static int64_t accept_time(struct sequencer *s, int64_t now)
 {
 	int64_t passed = s->wall && now > s->wall ? now - s->wall : 0;
 
-	s->wall = now;
+	s->wall = now - passed % 2; /* half of a millisecond counts, too */
 	s->at += passed / 2;
 	if (now > s->at)
 		s->at = now;
 	return s->at;
 }
 
-int64_t sequencer_next_deadline(const struct sequencer *s)
+int64_t sequencer_next_deadline(struct sequencer *s, int64_t now)
 {
-	int64_t due = router_next_deadline(s->plan, s->state);
+	int64_t due = router_next_deadline(s->plan, s->state), at = accept_time(s, now);
 
-	if (due == INT64_MAX || !s->wall || s->at <= s->wall)
+	if (due == INT64_MAX || at <= now)
 		return due;
-	return due <= s->at ? s->wall : s->wall + (due - s->at) * 2;
+	return due <= at ? now : now + (due - at) * 2;
 }
 
 static void add_accepted(struct batch *b, struct event *ev, struct duty *duties, size_t n,

@@ -51,7 +51,9 @@ bool sequencer_configure(struct sequencer *s, struct plan *plan, struct err *err
  * again, or one with the completions only. */
 enum journal_status sequencer_batch(struct sequencer *s, struct txn *txns, int64_t now,
 				    struct batch *out, struct err *err);
-int64_t sequencer_next_deadline(const struct sequencer *s); /* wall ms; INT64_MAX: none */
+/* When a batch is due though nothing comes: wall ms, INT64_MAX: none.  `now`: the wall clock,
+ * of which the sequencer has to hear even then, in case it was set back. */
+int64_t sequencer_next_deadline(struct sequencer *s, int64_t now);
 struct names *sequencer_names(struct sequencer *s);
 const struct plan *sequencer_plan(const struct sequencer *s); /* until the next configure */
 /* What the rule holds for the group, until the next batch; NULL: nothing. */

@@ -356,7 +356,7 @@ static void a_window_is_open_after_a_restart_and_fires_when_due(void **state)
 	f->now += 10 * SECOND;
 	emit(f, "2", "a", NULL);
 	start(f, rules);
-	assert_true(sequencer_next_deadline(f->s) == NOW + 40 * SECOND);
+	assert_true(sequencer_next_deadline(f->s, f->now) == NOW + 40 * SECOND);
 	f->now = NOW + 40 * SECOND - 1;
 	commit(f);
 	assert_int_equal(f->out.n, 0);
@@ -368,9 +368,9 @@ static void a_window_is_open_after_a_restart_and_fires_when_due(void **state)
 	assert_string_equal(row.event->time, "2024-10-04T00:00:40.000Z");
 	assert_int_equal(row.nduties, 1);
 	journal_event_clear(&row);
-	assert_true(sequencer_next_deadline(f->s) == INT64_MAX);
+	assert_true(sequencer_next_deadline(f->s, f->now) == INT64_MAX);
 	start(f, rules);
-	assert_true(sequencer_next_deadline(f->s) == INT64_MAX);
+	assert_true(sequencer_next_deadline(f->s, f->now) == INT64_MAX);
 }
 
 /* Windows that came due while nothing ran close before what came later is looked at. */
@@ -386,7 +386,7 @@ static void what_is_due_fires_before_the_events_of_its_batch(void **state)
 	assert_int_equal(f->out.n, 2);
 	assert_string_equal(f->out.accepted[0].event->type, EVENT_FIRED);
 	assert_string_equal(f->out.accepted[0].event->id, "r//1");
-	assert_true(sequencer_next_deadline(f->s) == f->now + 30 * SECOND);
+	assert_true(sequencer_next_deadline(f->s, f->now) == f->now + 30 * SECOND);
 }
 
 static void slots_survive_a_restart(void **state)
@@ -737,7 +737,7 @@ static void time_of_acceptance_never_goes_back_and_never_stands_still(void **sta
 	f->now -= 3600 * SECOND;
 	emit(f, "2", "a", NULL);
 	assert_true(f->out.accepted[0].event->at == NOW);
-	assert_true(sequencer_next_deadline(f->s) == f->now + 60 * SECOND);
+	assert_true(sequencer_next_deadline(f->s, f->now) == f->now + 60 * SECOND);
 	f->now += 60 * SECOND;
 	commit(f);
 	assert_int_equal(f->out.n, 1);
@@ -752,6 +752,48 @@ static void time_of_acceptance_never_goes_back_and_never_stands_still(void **sta
 
 /* docs/behaviour.md, disk full: the same batch is tried again; state changes of a batch are thrown
  * away if its commit fails. */
+/* A commit is due, says next_deadline(), which is all that happens between two events. */
+static void pass_quietly(struct fixture *f, int64_t ms)
+{
+	for (; ms > 0; ms -= 5) {
+		f->now += 5; /* which has no whole half */
+		if (sequencer_next_deadline(f->s, f->now) <= f->now)
+			return;
+	}
+}
+
+static void windows_close_when_the_clock_was_set_back_and_nothing_comes(void **state)
+{
+	struct fixture *f = *state;
+	static const char rules[] = "[rule r]\non = a\ncoalesce = 30s\ndo = build\n";
+	int64_t began;
+
+	start(f, rules);
+	emit(f, "1", "a", NULL);
+	f->now -= 3600 * SECOND;
+	assert_true(sequencer_next_deadline(f->s, f->now) == f->now + 60 * SECOND);
+	began = f->now;
+	pass_quietly(f, 100 * SECOND);
+	assert_true(f->now == began + 60 * SECOND);
+	commit(f);
+	assert_int_equal(f->out.n, 1);
+}
+
+static void windows_close_after_a_restart_with_the_clock_set_back(void **state)
+{
+	struct fixture *f = *state;
+	static const char rules[] = "[rule r]\non = a\ncoalesce = 30s\ndo = build\n";
+
+	start(f, rules);
+	emit(f, "1", "a", NULL);
+	f->now -= 24 * 3600 * SECOND;
+	start(f, rules);
+	assert_true(sequencer_next_deadline(f->s, f->now) == f->now + 60 * SECOND);
+	f->now += 60 * SECOND;
+	commit(f);
+	assert_int_equal(f->out.n, 1);
+}
+
 static void a_batch_without_room_leaves_no_trace_and_is_done_later(void **state)
 {
 	struct fixture *f = *state;
@@ -989,6 +1031,8 @@ int main(void)
 		TEST(what_rules_hold_is_kept_when_they_change_and_once_a_day),
 		TEST(of_too_much_no_snapshot_is_kept_and_that_is_said),
 		TEST(time_of_acceptance_never_goes_back_and_never_stands_still),
+		TEST(windows_close_when_the_clock_was_set_back_and_nothing_comes),
+		TEST(windows_close_after_a_restart_with_the_clock_set_back),
 		TEST(a_batch_without_room_leaves_no_trace_and_is_done_later),
 		TEST(a_power_cut_never_parts_a_firing_from_its_window),
 		TEST(only_ended_history_is_pruned),
