@@ -162,10 +162,21 @@ static void read_plain(struct ending *e, const struct http_answer *answer,
 		e->result = LANE_REJECT;
 }
 
+/* A date to wait for is meant by the clock of the one who named it, and ours may be wrong. */
+static int64_t wait_asked(const struct http_answer *answer, int64_t wall)
+{
+	char after[64], date[64];
+	int64_t theirs;
+
+	if (!http_answer_header(answer, "Retry-After", after, sizeof after))
+		return -1;
+	theirs = http_answer_header(answer, "Date", date, sizeof date) ? http_date(date) : -1;
+	return http_retry_after(after, theirs >= 0 ? theirs : wall);
+}
+
 struct ending answer_read(const struct http_answer *answer, const struct asked *asked, int64_t wall)
 {
 	struct ending e = {.result = LANE_OK, .after_ms = -1};
-	char after[64];
 
 	if (answer->status == 0) {
 		e.result = strcmp(answer->error, "cancelled") == 0 ? LANE_AGAIN : LANE_DOWN;
@@ -177,7 +188,7 @@ struct ending answer_read(const struct http_answer *answer, const struct asked *
 		read_aws(&e, answer, asked);
 	else
 		read_plain(&e, answer, asked);
-	if (e.result != LANE_OK && http_answer_header(answer, "Retry-After", after, sizeof after))
-		e.after_ms = http_retry_after(after, wall);
+	if (e.result != LANE_OK)
+		e.after_ms = wait_asked(answer, wall);
 	return e;
 }

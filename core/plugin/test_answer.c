@@ -72,6 +72,24 @@ static void retry_after_is_read(void **state)
 	assert_int_equal(read_plain(503, "", "", &asked).after_ms, -1);
 }
 
+/* Ours says 1970; without theirs there is none but ours. */
+static void retry_after_as_a_date_is_by_their_clock(void **state)
+{
+	struct asked asked = plain();
+
+	(void)state;
+	assert_int_equal(read_plain(503,
+				    "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+				    "Retry-After: Tue, 14 Nov 2023 22:14:20 GMT\r\n",
+				    "", &asked)
+				 .after_ms,
+			 60000);
+	assert_int_equal(
+		read_plain(503, "Retry-After: Thu, 01 Jan 1970 00:17:00 GMT\r\n", "", &asked)
+			.after_ms,
+		20000);
+}
+
 static void the_reason_names_peer_status_and_first_words(void **state)
 {
 	struct asked asked = plain();
@@ -169,6 +187,7 @@ int main(void)
 		cmocka_unit_test(the_status_decides),
 		cmocka_unit_test(refused_credentials_may_mend_themselves_where_there_are_secrets),
 		cmocka_unit_test(retry_after_is_read),
+		cmocka_unit_test(retry_after_as_a_date_is_by_their_clock),
 		cmocka_unit_test(the_reason_names_peer_status_and_first_words),
 		cmocka_unit_test(no_answer_is_a_target_that_is_down),
 		cmocka_unit_test(a_request_that_was_sent_and_not_answered_has_an_unknown_outcome),

@@ -205,21 +205,22 @@ void trigger_start(struct pm_host *h, pm_delivery d)
 	json_decref(body);
 }
 
+/* A note of the future was made before the clock was set back: how old it is nobody knows. */
 static void begin(struct pm_host *h, pm_delivery d)
 {
 	json_t *body = start_body(h, d);
 	char token[65], *key = start_key(h, d);
 	const char *note = h->load(h, key), *noted = note ? strchr(note, ' ') : NULL;
-	int64_t since = noted ? strtoll(note, NULL, 10) : 0;
+	int64_t since = noted ? strtoll(note, NULL, 10) : 0, age = h->now(h) - since;
 
 	if (body)
 		token_of(body, token);
 	if (body && !noted)
 		start_anew(h, d, body, token);
-	else if (body && h->now(h) - since < TOKEN_MS && strcmp(noted + 1, token) == 0)
+	else if (body && age >= 0 && age < TOKEN_MS && strcmp(noted + 1, token) == 0)
 		send_start(h, d, body, token);
 	else if (body)
-		search_begin(h, d, since);
+		search_begin(h, d, age >= 0 ? since : 0);
 	json_decref(body);
 	free(key);
 }

@@ -64,13 +64,14 @@ void follow_free(struct trigger *t)
 		remove_follow(t, t->follows);
 }
 
+/* A next look further away than any pause was set before the clock was set back. */
 uint32_t follow_pause(struct pm_host *h)
 {
 	struct trigger *t = trigger_of(h);
 	uint32_t poll = (uint32_t)h->num(h, "poll");
-	int64_t now = h->now(h);
+	int64_t now = h->now(h), longest = 2 * (int64_t)poll + PAUSE_MAX_MS;
 
-	if (t->next_look <= now)
+	if (t->next_look <= now || t->next_look > now + longest)
 		t->next_look =
 			now +
 			(t->failures ? awscall_pause(h, t->failures, 2 * poll,

@@ -308,6 +308,20 @@ static void a_running_build_is_held_on(void **state)
 	testhost_free(t);
 }
 
+static void a_clock_that_is_set_back_puts_off_no_look(void **state)
+{
+	struct testhost *t = host();
+	pm_delivery d = begin(t, "site:1");
+
+	(void)state;
+	testhost_set_clock(t, -24 * 60 * MINUTE);
+	look(t, d);
+	testhost_answer(t, 200, NULL,
+			"{\"builds\":[{\"id\":\"site:1\",\"buildStatus\":\"IN_PROGRESS\"}]}");
+	assert_in_range(testhost_retry_after(t, d), 8000, 12000);
+	testhost_free(t);
+}
+
 static void an_unknown_status_is_not_an_end(void **state)
 {
 	struct testhost *t = host();
@@ -489,6 +503,27 @@ static void after_five_minutes_our_own_build_is_looked_for(void **state)
 			"{\"name\":\"POINTSMAN_DELIVERY\",\"value\":\"key-1\"}]}}]}");
 	assert_string_equal(testhost_held(t, d), "site:8");
 	assert_string_equal(testhost_event(t)->type, "build.started");
+	testhost_free(t);
+}
+
+static void after_the_clock_was_set_back_our_own_build_is_looked_for(void **state)
+{
+	struct testhost *t = host();
+	pm_delivery d = testhost_deliver(t, EVENT);
+
+	(void)state;
+	testhost_no_answer(t, "timed out");
+	testhost_set_clock(t, -60 * MINUTE);
+	testhost_again(t, d);
+	assert_asked(t, "ListBuildsForProject");
+	testhost_answer(t, 200, NULL, "{\"ids\":[\"site:9\"]}");
+	assert_asked(t, "BatchGetBuilds");
+	testhost_answer(
+		t, 200, NULL,
+		"{\"builds\":[{\"id\":\"site:9\",\"projectName\":\"site\",\"startTime\":1600000000,"
+		"\"environment\":{\"environmentVariables\":["
+		"{\"name\":\"POINTSMAN_DELIVERY\",\"value\":\"key-1\"}]}}]}");
+	assert_string_equal(testhost_held(t, d), "site:9");
 	testhost_free(t);
 }
 
@@ -711,6 +746,7 @@ int main(void)
 		cmocka_unit_test(a_success_has_no_reason),
 		cmocka_unit_test(a_failure_without_words_still_has_a_reason),
 		cmocka_unit_test(a_running_build_is_held_on),
+		cmocka_unit_test(a_clock_that_is_set_back_puts_off_no_look),
 		cmocka_unit_test(an_unknown_status_is_not_an_end),
 		cmocka_unit_test(all_live_builds_are_asked_for_in_one_call),
 		cmocka_unit_test(more_than_a_hundred_take_two_calls),
@@ -719,6 +755,7 @@ int main(void)
 		cmocka_unit_test(following_goes_on_after_a_restart),
 		cmocka_unit_test(within_five_minutes_the_token_makes_a_retry_safe),
 		cmocka_unit_test(after_five_minutes_our_own_build_is_looked_for),
+		cmocka_unit_test(after_the_clock_was_set_back_our_own_build_is_looked_for),
 		cmocka_unit_test(a_build_that_never_was_is_started),
 		cmocka_unit_test(a_project_without_builds_has_none_of_ours),
 		cmocka_unit_test(trouble_in_looking_starts_nothing),

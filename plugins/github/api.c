@@ -12,7 +12,6 @@
 #define REDIRECTS      3
 #define ANSWER_MOST_KB 16384
 #define SECONDARY_MS   (60 * INT64_C(1000))
-#define LIMIT_MOST_MS  (3600 * INT64_C(1000))
 
 struct api { /* and the question under way */
 	char *url, *etag;
@@ -191,8 +190,8 @@ static int64_t limited_until(struct pm_host *h, const struct pm_message *m)
 		until = now + (SECONDARY_MS << (a->limited < 4 ? a->limited++ : 4));
 	else
 		return 0;
-	if (until > now + LIMIT_MOST_MS)
-		until = now + LIMIT_MOST_MS;
+	if (until > now + API_PAUSE_MOST_MS)
+		until = now + API_PAUSE_MOST_MS;
 	return until > now ? until : now + 1000;
 }
 

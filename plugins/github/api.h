@@ -36,6 +36,7 @@ void api_ask(struct pm_host *h, const char *path, const char *etag, api_answer_f
 /* Ask for a further page. */
 void api_ask_page(struct pm_host *h, const char *url, api_answer_fn *fn);
 
-int64_t api_free_at(struct pm_host *h); /* 0: at any time */
+#define API_PAUSE_MOST_MS (3600 * INT64_C(1000))
+int64_t api_free_at(struct pm_host *h); /* 0: at any time; API_PAUSE_MOST_MS away at most */
 
 #endif

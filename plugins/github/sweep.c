@@ -407,18 +407,27 @@ static void begin(struct pm_host *h, struct look *l)
 	free(path);
 }
 
+/* Nothing is put off for longer; what seems to be was, before the clock was set back. */
+static int64_t longest_pause(struct pm_host *h)
+{
+	int64_t sweep = h->num(h, "sweep");
+
+	return sweep > API_PAUSE_MOST_MS ? sweep : API_PAUSE_MOST_MS;
+}
+
 /* The next look that is due; else a timer for the one that will be. */
 static void pump(struct pm_host *h)
 {
 	struct sweep *s = sweep_of(h);
 	int64_t now = h->now(h), soonest = INT64_MAX, free_at = api_free_at(h);
+	int64_t latest = now + longest_pause(h);
 
 	if (s->stopped || s->full || s->current)
 		return;
 	for (struct look **at = &s->waiting; *at; at = &(*at)->next) {
 		int64_t due = (*at)->not_before > free_at ? (*at)->not_before : free_at;
 
-		if (due <= now) {
+		if (due <= now || due > latest) {
 			struct look *l = *at;
 
 			*at = l->next;

@@ -421,6 +421,18 @@ static void the_first_sweep_tells_where_refs_stand(void **state)
 	testhost_free(t);
 }
 
+static void a_clock_that_is_set_back_puts_off_no_sweep(void **state)
+{
+	struct testhost *t = host(LIST("sweep", "10m", "branches", "main"));
+
+	(void)state;
+	answer_main(t, A);
+	testhost_set_clock(t, -24 * 3600 * 1000);
+	testhost_advance(t, SWEEP_MS);
+	answer_main(t, B);
+	testhost_free(t);
+}
+
 static void an_unchanged_answer_is_asked_for(void **state)
 {
 	struct testhost *t = swept();
@@ -744,6 +756,7 @@ int main(void)
 		cmocka_unit_test(with_branches_alone_tags_do_not_count),
 		cmocka_unit_test(the_api_is_asked_politely),
 		cmocka_unit_test(the_first_sweep_tells_where_refs_stand),
+		cmocka_unit_test(a_clock_that_is_set_back_puts_off_no_sweep),
 		cmocka_unit_test(an_unchanged_answer_is_asked_for),
 		cmocka_unit_test(a_push_seen_both_ways_is_one_event),
 		cmocka_unit_test(a_push_that_does_not_fit_is_a_hint),

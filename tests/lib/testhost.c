@@ -635,6 +635,13 @@ int64_t testhost_now(struct testhost *t)
 	return t->now;
 }
 
+void testhost_set_clock(struct testhost *t, int64_t by)
+{
+	t->now += by;
+	for (struct timer *timer = t->timers; timer; timer = timer->next)
+		timer->due += by;
+}
+
 void testhost_advance(struct testhost *t, int64_t ms)
 {
 	int64_t until = t->now + ms;

@@ -95,8 +95,10 @@ int testhost_post(struct testhost *t, const char *path, const char *const *heade
 		  const void *body, size_t len, const char **reply);
 
 int64_t testhost_now(struct testhost *t);
-void testhost_advance(struct testhost *t, int64_t ms); /* runs the timers that come due; held
-							  and retried deliveries are not */
+void testhost_set_clock(struct testhost *t, int64_t by); /* what now() says jumps; timers wait
+							    as long as before */
+void testhost_advance(struct testhost *t, int64_t ms);   /* runs the timers that come due; held
+							    and retried deliveries are not */
 const char *testhost_saved(struct testhost *t, const char *key); /* or NULL */
 int64_t testhost_counted(struct testhost *t, const char *metric);
 const char *testhost_problem(struct testhost *t); /* of the last alive(): "" or why not */
