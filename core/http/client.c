@@ -15,8 +15,11 @@
 #define MAX_HEADERS      (64 << 10)
 #define DEFAULT_BYTES    (1 << 20)
 #define DEFAULT_TIMEOUT  30000
+#define KEPT             64L /* connections, for the next request */
 #define MOST_SPARE       64
 #define MOST_SPARE_BYTES (64 * 1024) /* of one */
+
+enum stage { LOOKING_UP, CONNECTING, SHAKING_HANDS, SENT };
 
 /* What stays from one call to the next, because it is dear to make. */
 struct tools {
@@ -38,8 +41,10 @@ struct call {
 	char *body;
 	size_t max_bytes;
 	uint32_t timeout_ms;
-	bool sent, too_large;
-	char peer[300]; /* "host:port", for people */
+	enum stage stage;
+	bool too_large;
+	bool head_whole; /* the headers of the answer ended */
+	char peer[300];  /* "host:port", for people */
 	char why[CURL_ERROR_SIZE], error[CURL_ERROR_SIZE + 400];
 	http_done_fn *done;
 	void *arg;
@@ -111,7 +116,7 @@ static void finish(struct call *call, int status)
 {
 	struct http_answer answer = {.status = status, .error = call->error};
 
-	answer.sent = status == 0 && call->sent;
+	answer.sent = status == 0 && call->stage == SENT;
 	answer.body = status ? buf_text(&call->tools.got) : "";
 	answer.body_len = status ? call->tools.got.len : 0;
 	answer.headers = status ? buf_text(&call->tools.head) : "";
@@ -143,12 +148,17 @@ static void name_peer(struct call *call)
 
 static void explain_timeout(struct call *call)
 {
+	static const char *const missing[] = {
+		[LOOKING_UP] = "no address found for",
+		[CONNECTING] = "no connection to",
+		[SHAKING_HANDS] = "no TLS with",
+		[SENT] = "no complete answer from",
+	};
 	char time[32];
 
 	name_peer(call);
-	snprintf(call->error, sizeof call->error, "no %s %s within %s",
-		 call->sent ? "complete answer from" : "connection to", call->peer,
-		 units_duration_text(call->timeout_ms, time, sizeof time));
+	snprintf(call->error, sizeof call->error, "%s %s within %s", missing[call->stage],
+		 call->peer, units_duration_text(call->timeout_ms, time, sizeof time));
 }
 
 /* With a proxy it is the proxy that could not be reached; curl's text knows which. */
@@ -205,6 +215,10 @@ static void fail(struct call *call, CURLcode code)
 	if (call->too_large)
 		snprintf(call->error, sizeof call->error,
 			 "the answer of %s is larger than %zu bytes", call->peer, call->max_bytes);
+	else if (code == CURLE_OUT_OF_MEMORY) /* what curl says of one over 100 kB */
+		snprintf(call->error, sizeof call->error,
+			 "a header in the answer of %s is larger than there is room for",
+			 call->peer);
 	else if (code == CURLE_COULDNT_CONNECT)
 		explain_connect(call);
 	else
@@ -224,10 +238,10 @@ static void collect(struct client *c)
 
 		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &call);
 		curl_easy_getinfo(m->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-		if (code == CURLE_OK && status > 0)
+		if (code == CURLE_OK && status >= 200 && call->head_whole)
 			finish(call, (int)status);
 		else
-			fail(call, code == CURLE_OK ? CURLE_GOT_NOTHING : code);
+			fail(call, code == CURLE_OK ? CURLE_PARTIAL_FILE : code);
 	}
 }
 
@@ -271,8 +285,12 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 	struct client *c = arg;
 	struct event *ev = watch;
 	short flags = EV_PERSIST;
+	struct call *call = NULL;
 
-	(void)easy;
+	/* While it connects, curl waits to write; for a peer that is there, to read. */
+	if (what & CURL_POLL_IN && !curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) && call &&
+	    call->stage == CONNECTING)
+		call->stage = SHAKING_HANDS;
 	if (ev)
 		event_free(ev);
 	ev = NULL;
@@ -298,7 +316,8 @@ static size_t take_body(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
-/* A status line begins anew: what came before was a 100 or the like. */
+/* A status line begins anew: what came before was a 100 or the like.  The line that ends the
+ * headers is looked for, because curl takes headers that break off for an answer. */
 static size_t take_header(char *data, size_t size, size_t n, void *arg)
 {
 	struct call *call = arg;
@@ -306,8 +325,10 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 
 	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
 		buf_cut(&call->tools.head, 0);
+		call->head_whole = false;
 		return len;
 	}
+	call->head_whole |= len <= 2 && data[len - 1] == '\n';
 	if (call->tools.head.len + len > MAX_HEADERS) {
 		call->too_large = true;
 		call->max_bytes = MAX_HEADERS;
@@ -316,6 +337,19 @@ static size_t take_header(char *data, size_t size, size_t n, void *arg)
 	if (memchr(data, ':', len))
 		buf_add(&call->tools.head, data, len);
 	return len;
+}
+
+/* Runs with a new socket, for an address that was found; again if a connection that was kept
+ * turns out to be dead, which may have taken the request with it. */
+static int about_to_connect(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct call *call = arg;
+
+	(void)fd;
+	(void)purpose;
+	if (call->stage != SENT)
+		call->stage = CONNECTING;
+	return CURL_SOCKOPT_OK;
 }
 
 /* Runs with the connection up and nothing of the request written. */
@@ -327,7 +361,7 @@ static int about_to_send(void *arg, char *peer, char *own, int peer_port, int ow
 	(void)own;
 	(void)peer_port;
 	(void)own_port;
-	call->sent = true;
+	call->stage = SENT;
 	return CURL_PREREQFUNC_OK;
 }
 
@@ -438,6 +472,8 @@ static void set_up(struct call *call)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, about_to_connect);
+	curl_easy_setopt(e, CURLOPT_SOCKOPTDATA, call);
 	curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, about_to_send);
 	curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -594,7 +630,6 @@ static void client_free(struct http_client *face)
 struct http_client *http_client_new(struct event_base *loop,
 				    const struct http_client_options *options, struct err *err)
 {
-	long most = options->max_connections ? options->max_connections : 64;
 	struct client *c = mem_new(struct client);
 
 	signal(SIGPIPE, SIG_IGN); /* TLS writes with write() */
@@ -615,8 +650,8 @@ struct http_client *http_client_new(struct event_base *loop,
 	curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, set_timer);
 	curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
-	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, most);
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options->max_connections);
+	curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, KEPT);
 	curl_multi_setopt(c->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	return &c->face;
 }

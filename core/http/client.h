@@ -49,7 +49,8 @@ struct http_client_options {
 	const char *proxy;    /* NULL: http_proxy and friends of the environment */
 	const char *ca;       /* a file of certificates; NULL: the system's */
 	const char *agent;    /* User-Agent */
-	long max_connections; /* 0: 64 */
+	long max_connections; /* at once; 0: no limit.  One would let a server that hangs keep
+				 all others waiting; callers bound what they ask. */
 };
 
 struct http_client {

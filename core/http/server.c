@@ -45,6 +45,7 @@ struct connection {
 	bool ended;               /* the sender sends no more, but may still read */
 	bool sent;                /* WRITING: the answer has left */
 	bool running;             /* run() is under way */
+	uint64_t since;           /* number of the moment at which what it waits for began */
 	struct http_reader reader;
 	struct http_exchange *exchange; /* ANSWERING */
 	char peer[PEER_SIZE];
@@ -73,6 +74,7 @@ struct http_server {
 	struct connection *connections;
 	struct http_exchange *exchanges;
 	int nconnections;
+	uint64_t moments;
 };
 
 static void set_timer(struct connection *c, uint32_t ms)
@@ -80,6 +82,13 @@ static void set_timer(struct connection *c, uint32_t ms)
 	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
 
 	event_add(c->timer, &tv);
+}
+
+/* It is the other side's turn. */
+static void wait_for_sender(struct connection *c, uint32_t ms)
+{
+	c->since = ++c->server->moments;
+	set_timer(c, ms);
 }
 
 static void connection_free(struct connection *c)
@@ -287,7 +296,7 @@ static void read_some(struct connection *c, struct evbuffer *in)
 
 	evbuffer_drain(in, used);
 	if (!began && http_reader_began(&c->reader))
-		set_timer(c, c->server->options.timeout_ms);
+		wait_for_sender(c, c->server->options.timeout_ms);
 	if (reading == HTTP_CONTINUE)
 		bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 	else if (reading == HTTP_REFUSED)
@@ -305,7 +314,7 @@ static void linger(struct connection *c)
 		SSL_shutdown(bufferevent_openssl_get_ssl(c->bev));
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	evbuffer_drain(bufferevent_get_input(c->bev), SIZE_MAX);
-	set_timer(c, LINGER_MS);
+	wait_for_sender(c, LINGER_MS);
 	bufferevent_enable(c->bev, EV_READ);
 }
 
@@ -313,7 +322,7 @@ static void next_request(struct connection *c)
 {
 	http_reader_clear(&c->reader);
 	c->phase = READING;
-	set_timer(c, c->server->options.timeout_ms);
+	wait_for_sender(c, c->server->options.timeout_ms);
 }
 
 /* One request at a time: what follows it waits in the buffer until it is answered. */
@@ -399,6 +408,35 @@ static struct bufferevent *wrap(struct http_server *s, evutil_socket_t fd)
 	return bev;
 }
 
+/* What would be lost by closing it: nothing, a connection without a request, a request that is
+ * still arriving.  One that has arrived is not to be closed. */
+static int loss(const struct connection *c)
+{
+	if (c->phase == LINGERING)
+		return 0;
+	if (c->phase == READING)
+		return http_reader_began(&c->reader) ? 2 : 1;
+	return 3;
+}
+
+/* Senders that never end must not keep others out: who has waited longest makes room. */
+static void make_room(struct http_server *s)
+{
+	struct connection *least = NULL;
+
+	for (struct connection *c = s->connections; c; c = c->next) {
+		if (!least || loss(c) < loss(least) ||
+		    (loss(c) == loss(least) && c->since < least->since))
+			least = c;
+	}
+	if (least && loss(least) < 3) {
+		log_warn("port %d: all %d connections are taken; for a new one the oldest without "
+			 "a whole request is closed",
+			 http_server_port(s), s->options.max_connections);
+		connection_free(least);
+	}
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
 		      int len, void *arg)
 {
@@ -407,6 +445,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	struct connection *c;
 
 	(void)listener;
+	if (s->nconnections >= s->options.max_connections)
+		make_room(s);
 	if (s->nconnections < s->options.max_connections)
 		bev = wrap(s, fd);
 	if (!bev) {
@@ -425,7 +465,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 		c->next->at = &c->next;
 	s->connections = c;
 	s->nconnections++;
-	set_timer(c, s->options.timeout_ms);
+	wait_for_sender(c, s->options.timeout_ms);
 	bufferevent_setcb(bev, on_read, on_written, on_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, READ_AHEAD);
 	bufferevent_enable(bev, EV_READ | EV_WRITE);

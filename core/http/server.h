@@ -31,7 +31,8 @@ struct http_server_options {
 	size_t max_body;     /* bytes; 0: 1 MB */
 	uint32_t timeout_ms; /* for a request to arrive whole, and for one answer to leave;
 				0: 30 s */
-	int max_connections; /* beyond it new ones are closed at once; 0: 256 */
+	int max_connections; /* beyond it the oldest without a whole request makes room for a new
+				one; if all have one, the new one is closed; 0: 256 */
 	const char *certificate, *certificate_key; /* PEM files, or NULL both */
 	/* Told of every refusal that never reaches a handler: 404 405 408 413 503 and bad requests
 	 * (400 431 501 505), with the path without query as far as it is known; may be NULL. */

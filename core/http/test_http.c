@@ -508,6 +508,9 @@ static void broken_answers_are_no_answers_but_were_sent(void **state)
 		const char *answer, *error;
 	} cases[] = {
 		{"", "closed the connection without an answer"},
+		{"HTTP/1.1 200 OK\r\n", "was cut off"},
+		{"HTTP/1.1 200 OK\r\nContent-Le", "was cut off"},
+		{"HTTP/1.1 100 Continue\r\n\r\n", "without an answer"},
 		{"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "was cut off"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "127.0.0.1"},
 		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "127.0.0.1"},
@@ -819,25 +822,45 @@ static void a_silent_connection_is_closed_without_a_word(void **state)
 	assert_int_equal(f->seen.refused, 0);
 }
 
-static void connections_beyond_the_limit_are_closed(void **state)
+static void senders_that_never_end_keep_nobody_out(void **state)
 {
 	struct fixture *f = *state;
-	int one, two;
+	int slow[20], one;
+	char byte;
 
-	serve(f, (struct http_server_options){.max_connections = 2});
+	serve(f, (struct http_server_options){.max_connections = 4});
 	one = dial(f);
-	two = dial(f);
 	say(one, "GET /in HTTP/1.1\r\nHost: a\r\n\r\n");
-	assert_non_null(strstr(hear(f, one, "fine"), "200 OK"));
-	assert_string_equal(converse(f, ""), "");
-	close(two);
-	while (f->seen.requests < 2) {
-		int three = dial(f);
-
-		send(three, "GET /in HTTP/1.1\r\nHost: a\r\n\r\n", 29, MSG_NOSIGNAL);
-		hear(f, three, "fine");
-		close(three);
+	hear(f, one, "fine");
+	for (int i = 0; i < 20; i++) {
+		slow[i] = dial(f);
+		say(slow[i], "GET /in HTTP/1.1\r\nHost: a\r\n");
+		event_base_loop(f->loop, EVLOOP_NONBLOCK);
 	}
+	assert_string_equal(hear(f, one, NULL), ""); /* had nothing in hand: closed first */
+	assert_non_null(strstr(converse(f, "GET /in HTTP/1.1\r\nHost: a\r\n"
+					   "Connection: close\r\n\r\n"),
+			       "200 OK"));
+	assert_int_equal(recv(slow[19], &byte, 1, MSG_DONTWAIT),
+			 -1); /* the newest are still there */
+	for (int i = 0; i < 20; i++)
+		close(slow[i]);
+	close(one);
+}
+
+static void connections_beyond_those_with_a_request_in_hand_are_closed(void **state)
+{
+	struct fixture *f = *state;
+	int one;
+
+	serve(f, (struct http_server_options){.max_connections = 1});
+	f->seen.keeps = true;
+	one = dial(f);
+	say(one, "GET /in HTTP/1.1\r\nHost: a\r\n\r\n");
+	wait_for(f, &f->seen.requests, 1);
+	assert_string_equal(converse(f, ""), "");
+	http_reply(f->seen.kept, 200, NULL, "fine", 4);
+	assert_non_null(strstr(hear(f, one, "fine"), "200 OK"));
 	close(one);
 }
 
@@ -1149,7 +1172,8 @@ int main(void)
 		with(headers_over_32_kilobytes_are_refused),
 		with(a_slow_sender_gets_408_even_if_it_keeps_sending),
 		with(a_silent_connection_is_closed_without_a_word),
-		with(connections_beyond_the_limit_are_closed),
+		with(senders_that_never_end_keep_nobody_out),
+		with(connections_beyond_those_with_a_request_in_hand_are_closed),
 		with(requests_sent_at_once_are_answered_in_turn),
 		with(a_sender_that_asks_first_may_send),
 		with(an_answer_may_come_late),
