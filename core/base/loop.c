@@ -80,9 +80,9 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-void loop_run(struct loop *l)
+bool loop_run(struct loop *l)
 {
-	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY) >= 0;
 }
 
 void loop_stop(struct loop *l)

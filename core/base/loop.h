@@ -20,7 +20,7 @@ typedef void loop_fn(void *arg);
 
 struct loop *loop_new(void); /* NULL if the system refuses */
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);  /* until loop_stop() */
+bool loop_run(struct loop *l);  /* until loop_stop(); false: the system refuses to wait */
 void loop_stop(struct loop *l); /* returns from loop_run() after the running callback */
 /* Run what is ready now without waiting; for tests. */
 void loop_turn(struct loop *l);

@@ -3,11 +3,13 @@
 #include "cli/notify.h"
 #include "cli/verbs.h"
 #include "plugin/check.h"
+#include "plugin/lastcall.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 #define REQUEST_MS         30000
 #define DRAIN_MS           10000 /* systemd kills after 90 s */
 #define CLOSE_S            10
+#define DESCRIPTORS        65536
 #define LOOK_FIRST_MS      2    /* people and systemd wait for readiness: often at first, */
 #define LOOK_LAST_MS       1000 /* and seldom when it takes its time */
 
@@ -149,6 +152,18 @@ static bool open_servers(struct service *s)
 	return true;
 }
 
+/* Every call outside takes one, and all targets may hang at once; what programs are started
+ * with is a number for those that use select(). */
+static void allow_descriptors(void)
+{
+	struct rlimit most;
+
+	if (getrlimit(RLIMIT_NOFILE, &most) != 0 || most.rlim_cur >= DESCRIPTORS)
+		return;
+	most.rlim_cur = most.rlim_max < DESCRIPTORS ? most.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &most);
+}
+
 static bool open_network(struct daemon *d)
 {
 	struct service *s = &d->service;
@@ -209,6 +224,7 @@ static bool open_admin(struct daemon *d)
 static bool open_all(struct daemon *d, int *status)
 {
 	*status = EX_SOFTWARE;
+	allow_descriptors();
 	d->service.loop = loop_new();
 	if (!d->service.loop || !open_network(d) || !open_engine(d, status))
 		return false;
@@ -239,10 +255,20 @@ static void leave(int number)
 	_exit(EX_OK);
 }
 
+/* Somebody has closed what is ours.  Nothing is orderly any more: what is still open may be
+ * another file by now. */
+static _Noreturn void lost_descriptors(void)
+{
+	log_error("the loop cannot go on: its descriptors were closed, and not by us; a plugin "
+		  "must have done it. Stopping; what was accepted goes on at the next start");
+	_exit(EX_SOFTWARE);
+}
+
 static void serve(struct daemon *d)
 {
 	struct loop *loop = d->service.loop;
 
+	lastcall_watch();
 	signal(SIGPIPE, SIG_IGN);
 	/* What holds again once the loop watches them no more. */
 	signal(SIGTERM, leave);
@@ -258,7 +284,8 @@ static void serve(struct daemon *d)
 	look_ready(d);
 	if (notify_watchdog_ms())
 		feed_watchdog(d);
-	loop_run(loop);
+	if (!loop_run(loop))
+		lost_descriptors();
 }
 
 /* Plugins first, because they may still say something to the engine; the engine then writes

@@ -191,7 +191,8 @@ void emission_refused(struct instance *i, const struct pm_emit *e, const char *w
 	plain.id = id.data;
 	event = complete(i, &plain, REFUSED_TYPE, json.data, json.len, &err);
 	if (event)
-		txn_add(instance_txn(i), CHANGE_REFUSE)->event = event;
+		txn_refuse(instance_txn(i), event);
+	event_unref(event);
 	buf_free(&json);
 	buf_free(&id);
 }

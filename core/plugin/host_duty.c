@@ -90,19 +90,30 @@ static pm_result refuse(struct instance *i, const struct pm_emit *e, const char 
 	return PM_REJECT;
 }
 
+/* A source may emit until it is told to wait, all in one call.  What came in a request is
+ * bounded by that. */
+#define ONE_CALL_BYTES (4 << 20)
+
+static bool has_room(struct instance *i)
+{
+	const char *why;
+
+	if (i->txn && i->txn->letter.weight > ONE_CALL_BYTES && !i->answering)
+		return false;
+	return engine_has_room(instance_options(i)->engine, &why);
+}
+
 static pm_result host_emit(struct pm_host *h, const struct pm_emit *given)
 {
 	struct instance *i = instance_of(h);
-	struct engine *engine = instance_options(i)->engine;
 	struct pm_emit e = {0};
 	struct err err = {{0}};
 	struct event *event;
-	const char *why = NULL;
 
 	memcpy(&e, given, given->size < sizeof e ? given->size : sizeof e);
 	if (!may_emit(i))
 		return PM_REJECT;
-	if (!e.cause && !engine_has_room(engine, &why)) {
+	if (!e.cause && !has_room(i)) {
 		i->wants_room = true;
 		runtime_wants_room(i->runtime);
 		return PM_RETRY;

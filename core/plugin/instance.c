@@ -70,7 +70,8 @@ void instance_enter(struct instance *i, const char *call)
 	struct world *w = instance_world(i);
 
 	i->in_call = true;
-	i->call = call;
+	i->call = (struct lastcall){i->host.instance, i->plugin->table.name, call, NULL};
+	lastcall_enter(&i->call);
 	i->call_began = w->boot(w);
 	i->checked = NULL;
 }
@@ -83,11 +84,12 @@ static void watch_time(struct instance *i)
 	if (took > SLOW_CALL_MS && !i->thread)
 		log_warn("%s: plugin %s held the loop for %lld ms in %s; a plugin that blocks has "
 			 "to say PM_BLOCKING",
-			 i->host.instance, i->plugin->table.name, (long long)took, i->call);
+			 i->host.instance, i->plugin->table.name, (long long)took, i->call.call);
 }
 
 void instance_leave(struct instance *i)
 {
+	lastcall_leave(&i->call);
 	watch_time(i);
 	instance_submit(i);
 	scratch_clear(&i->scratch);
@@ -261,6 +263,7 @@ static void call_start(struct instance *i, void *arg)
 	(void)arg;
 	if (i->state != INSTANCE_CREATED)
 		return;
+	i->call.call = "start()"; /* create() goes on into it */
 	i->problem.text[0] = '\0';
 	if (ask_plugin(i, i->plugin->table.start))
 		become_ready(i);

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "event/getter.h"
 #include "plugin/answer.h"
+#include "plugin/lastcall.h"
 #include "plugin/runtime.h"
 #include "plugin/scratch.h"
 
@@ -58,7 +59,7 @@ struct instance {
 	struct err problem; /* why not ready */
 
 	bool in_call;
-	const char *call;     /* "deliver()", for the watchdog */
+	struct lastcall call; /* "deliver()", for who has to say what held or killed us */
 	int64_t call_began;   /* boot time */
 	struct queued *queue; /* calls that came while it was in one, oldest first */
 	struct txn *txn;      /* of the current call; NULL until something was asked for */

@@ -46,10 +46,20 @@ struct change *txn_add(struct txn *t, enum change_kind kind)
 	return &t->changes[t->n++];
 }
 
+static void add_event(struct txn *t, enum change_kind kind, struct event *ev)
+{
+	txn_add(t, kind)->event = event_ref(ev);
+	t->letter.weight += event_size(ev);
+}
+
 void txn_emit(struct txn *t, struct event *ev)
 {
-	txn_add(t, CHANGE_EMIT)->event = event_ref(ev);
-	t->letter.weight += event_size(ev);
+	add_event(t, CHANGE_EMIT, ev);
+}
+
+void txn_refuse(struct txn *t, struct event *ev)
+{
+	add_event(t, CHANGE_REFUSE, ev);
 }
 
 void txn_save(struct txn *t, uint32_t instance, const char *key, const char *value)

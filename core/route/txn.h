@@ -32,7 +32,7 @@ struct change {
 };
 
 struct txn {
-	struct letter letter; /* travels by mailbox */
+	struct letter letter; /* travels by mailbox; its weight grows with what is in it */
 	struct change *changes;
 	size_t n, cap;
 	uint64_t number; /* in order of submission */
@@ -46,6 +46,7 @@ struct txn *txn_new(void);
 void txn_free(struct txn *t);
 struct change *txn_add(struct txn *t, enum change_kind kind); /* zeroed; valid until the next */
 void txn_emit(struct txn *t, struct event *ev);               /* takes a reference of its own */
+void txn_refuse(struct txn *t, struct event *ev);             /* so does this */
 void txn_save(struct txn *t, uint32_t instance, const char *key, const char *value);
 void txn_row(struct txn *t, const struct delivery *d); /* copies */
 /* A row that begins a delivery: `then`, a redrive. */
