@@ -2,7 +2,7 @@
 
 BUILD_PACKAGES="gcc g++ meson ninja-build pkg-config python3 libevent-dev libjansson-dev
 libcurl4-openssl-dev libinih-dev libsqlite3-dev libssl-dev libexpat1-dev"
-TEST_PACKAGES="libcmocka-dev python3-botocore nodejs npm openjdk-17-jre-headless faketime
+TEST_PACKAGES="libcmocka-dev python3-botocore nodejs npm openjdk-17-jre-headless faketime openssl
 clang"
 FUZZ_PACKAGES="libclang-rt-14-dev"
 

@@ -1,6 +1,7 @@
 """Child processes that never outlive the test, however it ends."""
 
 import ctypes
+import resource
 import signal
 import subprocess
 
@@ -11,8 +12,12 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def spawn(command, **how):
-    return subprocess.Popen([str(word) for word in command], preexec_fn=die_with_parent, **how)
+def spawn(command, limits=None, **how):
+    def prepare():
+        die_with_parent()
+        for limit, value in (limits or {}).items():
+            resource.setrlimit(limit, (value, value))
+    return subprocess.Popen([str(word) for word in command], preexec_fn=prepare, **how)
 
 
 def end(process, patience):

@@ -20,6 +20,7 @@ from .standin import KEY_ID, SECRET
 from .waiting import until
 
 CLOUDEVENT = {"Content-Type": "application/cloudevents+json"}
+BATCH = {"Content-Type": "application/cloudevents-batch+json"}
 ENDED = {"done", "dead", "superseded", "dropped", "not started"}
 SECRETS = (SECRET, WEBHOOK_SECRET, "slack-secret-of-tests")
 
@@ -148,6 +149,10 @@ class Flow(Router):
         """CloudEvents at the source `in`, each accepted."""
         for event in events:
             self.test.assertEqual(202, self.post("/in", event, CLOUDEVENT))
+
+    def receive_at_once(self, events):
+        """CloudEvents at the source `in`, in one request."""
+        self.test.assertEqual(202, self.post("/in", list(events), BATCH))
 
     def github(self, event, payload, **how):
         """The status of a webhook as GitHub would send it."""

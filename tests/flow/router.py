@@ -19,6 +19,7 @@ from .waiting import until
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PROGRAM = os.environ.get("POINTSMAN_PROGRAM", "pointsman")
 PLUGINS = os.environ.get("POINTSMAN_PLUGINS", "")
+SANITIZED = "POINTSMAN_SLOWNESS" in os.environ
 SLOW = float(os.environ.get("POINTSMAN_SLOWNESS", "1"))  # a sanitized build takes its time
 START = 20 * SLOW
 STOP = 20 * SLOW
@@ -38,6 +39,11 @@ def free_ports(count):
     return ports
 
 
+def sanitizer(option):
+    """The environment with a further option for the address sanitizer, if it is there."""
+    return {"ASAN_OPTIONS": f"{os.environ.get('ASAN_OPTIONS', '')}:{option}".lstrip(":")}
+
+
 class Ended(AssertionError):
     """The program, or a verb of it, ended as it should not."""
 
@@ -54,6 +60,8 @@ class Router:
         self.admin = self.directory / "admin.sock"
         self.log_path = self.directory / "log"
         self.process = None
+        self.limits = {}  # of the program, as `resource` names them
+        self.patience = 30  # with an answer of it
         self.paths = paths or [self.directory / "conf"]
         for name, text in (files or {}).items():
             self.write(name, text)
@@ -97,12 +105,15 @@ class Router:
         chosen = [arg for path in self.paths for arg in ("-c", str(path))]
         return [PROGRAM, verb, *chosen, *map(str, rest)]
 
+    def spawn(self):
+        with open(self.log_path, "ab") as log:
+            self.process = children.spawn(self.arguments("run"), self.limits,
+                                          env=self.environment, cwd=self.directory,
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
     def start(self, ready=True, most=0.05):
         """Run it, and wait until it answers (and is ready); looked for every `most` seconds."""
-        with open(self.log_path, "ab") as log:
-            self.process = children.spawn(self.arguments("run"), env=self.environment,
-                                          cwd=self.directory, stdin=subprocess.DEVNULL,
-                                          stdout=log, stderr=log)
+        self.spawn()
         if ready:
             until("readiness", self.is_ready, START, most)
         else:
@@ -157,7 +168,8 @@ class Router:
         return self.request("GET", path, port=self.metrics)
 
     def request(self, method, path, body=None, headers=None, port=None):
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.listen, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.listen,
+                                                timeout=self.patience)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()

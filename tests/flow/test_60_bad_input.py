@@ -116,14 +116,35 @@ class Incoming(unittest.TestCase):
         self.assertIn(self.hook({"zen": "x"}, **{"X-GitHub-Event": "ping"}), (200, 202))
 
 
+WEBHOOK = json.dumps(event(1)).encode()
+REQUEST = (b"POST /in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/cloudevents+json\r\n"
+           b"Content-Length: %d\r\n\r\n%s" % (len(WEBHOOK), WEBHOOK))
+
+
 class SlowSender(unittest.TestCase):
-    def test_a_request_that_never_ends_is_408(self):
-        with Flow(self, HOOKS, environment={"OLD_SECRET": "x"}, start=False) as flow:
-            flow.cloud.github.repository(name="acme/site")
-            flow.start()
-            with socket.create_connection(("127.0.0.1", flow.listen), timeout=60 * SLOW) as peer:
-                peer.sendall(b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-                self.assertIn(b" 408 ", peer.recv(4096).partition(b"\r\n")[0] + b" ")
+    def connect(self, flow, begin):
+        peer = socket.create_connection(("127.0.0.1", flow.listen), timeout=60 * SLOW)
+        self.addCleanup(peer.close)
+        peer.sendall(begin)
+        return peer
+
+    def test_a_request_that_stops_at_any_byte_is_408_and_nothing_of_it_is_accepted(self):
+        with Flow(self, IN) as flow:
+            slow = {n: self.connect(flow, REQUEST[:n]) for n in range(1, len(REQUEST))}
+            for number, peer in slow.items():
+                self.assertTrue(peer.recv(4096).startswith(b"HTTP/1.1 408 "), f"byte {number}")
+            self.assertEqual([], flow.events())
+            self.assertIn(f'pointsman_http_refused_total{{status="408"}} {len(slow)}',
+                          flow.get("/metrics")[1])
+
+    def test_senders_that_never_end_keep_nobody_out(self):
+        with Flow(self, IN) as flow:
+            slow = [self.connect(flow, REQUEST[:n % len(REQUEST)]) for n in range(600)]
+            flow.receive(event(2))
+            health = [socket.create_connection(("127.0.0.1", flow.metrics)) for _ in range(40)]
+            self.assertEqual(200, flow.get("/healthz")[0])
+            for peer in slow + health:
+                peer.close()
 
 
 class Templates(unittest.TestCase):
