@@ -68,9 +68,10 @@ static void print_example(const struct plugin *p)
 
 static void describe(const struct plugin *p)
 {
-	printf("%s %s, %s%s\n%s\n%s\n\nkeys:\n", p->table.name,
+	printf("%s %s, %s%s%s\n%s\n%s\n\nkeys:\n", p->table.name,
 	       p->table.version ? p->table.version : "", kind_name(p->table.kind),
 	       p->table.kind & PM_BLOCKING ? " (runs on a thread of its own)" : "",
+	       p->table.deliver_many ? " (takes several events in one call: `batch`)" : "",
 	       p->table.summary ? p->table.summary : "", p->file ? p->file : "");
 	for (size_t n = 0; n < p->nkeys; n++)
 		print_key(&p->keys[n]);
@@ -117,11 +118,11 @@ static void describe_json(const struct plugin *p)
 			types, json_pack("{so so so so}", "name", text(p->types[n].name), "subject",
 					 text(p->types[n].subject), "fields",
 					 text(p->types[n].fields), "help", text(p->types[n].help)));
-	o = json_pack("{so so ss so so sb so so so}", "name", text(p->table.name), "version",
+	o = json_pack("{so so ss so so sb sb so so so}", "name", text(p->table.name), "version",
 		      text(p->table.version), "kind", kind_name(p->table.kind), "summary",
 		      text(p->table.summary), "file", text(p->file), "blocking",
-		      (int)!!(p->table.kind & PM_BLOCKING), "needs", text(p->table.needs), "keys",
-		      keys, "types", types);
+		      (int)!!(p->table.kind & PM_BLOCKING), "batch", (int)!!p->table.deliver_many,
+		      "needs", text(p->table.needs), "keys", keys, "types", types);
 	json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(o);
