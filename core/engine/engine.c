@@ -129,15 +129,12 @@ static void careful_turn(struct engine *e)
 	engine_hand_over(e, txn);
 }
 
-static void schedule(void *arg)
+static void set_timer(struct engine *e)
 {
-	struct engine *e = arg;
 	struct lane_now now = engine_now(e);
 	int64_t next = INT64_MAX;
 	struct target *t;
 
-	e->scheduling = false;
-	careful_turn(e);
 	for (size_t i = 0; (t = next_target(e, &i));) {
 		int64_t due = lane_next(t->lane, now);
 
@@ -154,19 +151,17 @@ static void schedule(void *arg)
 void engine_schedule(struct engine *e)
 {
 	if (!e->scheduling)
-		loop_soon(e->options.loop, schedule, e);
+		loop_timer_set(e->timer, 0);
 	e->scheduling = true;
 }
 
-void engine_on_timer(void *arg)
+static void tick(struct engine *e)
 {
-	struct engine *e = arg;
+	struct lane_now now = engine_now(e);
 	struct txn *txn = txn_new();
 	struct target *t;
 
 	for (size_t i = 0; (t = next_target(e, &i));) {
-		struct lane_now now = engine_now(e);
-
 		if (lane_next(t->lane, now) > now.boot)
 			continue;
 		lane_tick(t->lane, now, &e->effects);
@@ -175,7 +170,16 @@ void engine_on_timer(void *arg)
 		target_read(t);
 	}
 	engine_hand_over(e, txn);
-	engine_schedule(e);
+}
+
+void engine_on_timer(void *arg)
+{
+	struct engine *e = arg;
+
+	tick(e);
+	careful_turn(e);
+	e->scheduling = false;
+	set_timer(e);
 }
 
 static void check_drained(struct engine *e)

@@ -93,7 +93,7 @@ struct engine {
 	struct start *pending;                 /* all that have not begun, newest first */
 	struct flight *flights, **flights_end; /* whose turn it is */
 	bool starting;                         /* a turn for them was asked for */
-	bool scheduling;                       /* and one to set the timer */
+	bool scheduling;                       /* `timer` is set to the next turn */
 	uint64_t last_seq, submitted, durable;
 	int64_t ahead; /* of the wall clock over boot time, as lanes were last told */
 	uint64_t accepted, duplicates, refused;
