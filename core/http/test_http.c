@@ -379,6 +379,55 @@ static void methods_and_bodies_fit_each_other(void **state)
 	forget(&g);
 }
 
+/* The tools of a request that is over are used by the next, whatever it is. */
+static void nothing_of_a_request_is_in_the_next(void **state)
+{
+	static const char *const headers[] = {"X-One: 1", "Content-Type: text/x", NULL};
+	static const struct {
+		const char *method, *user, *body;
+		const char *const *headers;
+		bool direct;
+	} kinds[] = {
+		{"POST", "me:secret@", "abc", headers, false},
+		{"GET", "", "", NULL, false},
+		{"HEAD", "", "", headers, false},
+		{"POST", "", "xy", NULL, false},
+		{"PUT", "", "x", NULL, true},
+		{"DELETE", "", "", NULL, false},
+		{"POST", "", "", NULL, false},
+	};
+	const size_t n = sizeof kinds / sizeof *kinds;
+	struct fixture *f = *state;
+	struct got g = {0};
+
+	for (size_t i = 0; i < n * n * 2; i++) {
+		size_t k = i % 2 ? i / 2 % n : i / 2 / n;
+		char url[100], line[40];
+		struct blunt b;
+
+		blunt_start(f, &b, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false);
+		snprintf(url, sizeof url, "http://%s%s", kinds[k].user, b.url + strlen("http://"));
+		snprintf(line, sizeof line, "%s / HTTP/1.1\r\n", kinds[k].method);
+		ask(f,
+		    &(struct http_request){.url = url,
+					   .method = kinds[k].method,
+					   .headers = kinds[k].headers,
+					   .body = kinds[k].body,
+					   .body_len = strlen(kinds[k].body),
+					   .body_stays = true,
+					   .direct = kinds[k].direct},
+		    &g);
+		assert_int_equal(g.status, 200);
+		assert_ptr_equal(strstr(b.heard.data, line), b.heard.data);
+		assert_int_equal(!strstr(b.heard.data, "X-One"), !kinds[k].headers);
+		assert_int_equal(!strstr(b.heard.data, "Content-Type"), !kinds[k].headers);
+		assert_int_equal(!strstr(b.heard.data, "Authorization"), !*kinds[k].user);
+		assert_string_equal(strstr(b.heard.data, "\r\n\r\n") + 4, kinds[k].body);
+		blunt_stop(&b);
+	}
+	forget(&g);
+}
+
 static void a_large_body_is_sent_without_asking_first(void **state)
 {
 	struct fixture *f = *state;
@@ -1150,6 +1199,7 @@ int main(void)
 		with(a_request_arrives_as_it_was_asked),
 		with(the_path_is_sent_as_it_is),
 		with(methods_and_bodies_fit_each_other),
+		with(nothing_of_a_request_is_in_the_next),
 		with(a_large_body_is_sent_without_asking_first),
 		with(an_empty_header_is_sent_and_not_left_out),
 		with(a_head_request_gets_the_length_without_the_body),
