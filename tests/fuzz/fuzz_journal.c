@@ -124,7 +124,7 @@ static void use(struct journal *j, struct sequencer *s)
 
 	PROMISE(!second || second > first);
 	PROMISE(emit(s, "t.x", "1", NOW + 2000) == 0 || !first);
-	due = sequencer_next_deadline(s);
+	due = sequencer_next_deadline(s, NOW);
 	PROMISE(due > 0);
 	PROMISE(sequencer_batch(s, NULL, NOW + 3600000, &out, NULL) == JOURNAL_OK);
 	batch_clear(&out);
