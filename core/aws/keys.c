@@ -41,7 +41,7 @@ static bool complete(struct keys *k, const char *expiration, struct err *err)
 
 	if (missing)
 		err_set(err, "the answer has no %s", missing);
-	else if (!expiration || !units_time(expiration, &k->expires))
+	else if (!expiration || !units_time(expiration, &k->expires) || k->expires <= 0)
 		err_set(err, "the answer has no usable Expiration");
 	else
 		return true;

@@ -63,6 +63,9 @@ static void what_is_missing_is_named(void **state)
 		{"{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
 		 "\"Expiration\":\"soon\"}",
 		 "Expiration"},
+		{"{\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\",\"Token\":\"T\","
+		 "\"Expiration\":\"0\"}",
+		 "Expiration"},
 		{"{\"AccessKeyId\":7,\"SecretAccessKey\":\"S\"}", "no AccessKeyId"},
 		{"{\"Code\":\"AssumeRoleUnauthorizedAccess\",\"Message\":\"m\"}",
 		 "AssumeRoleUnauthorizedAccess: m"},

@@ -1183,6 +1183,7 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	assert_int_equal(http_retry_after("Tue, 14 Nov 2023 22:14:20 GMT", now), 60000);
 	assert_int_equal(http_retry_after("Tue, 14 Nov 2023 22:13:00 GMT", now), 0);
 	assert_int_equal(http_retry_after("soon", now), -1);
+	assert_int_equal(http_retry_after("Wed 20 Oct 20262 02628", now), -1);
 	assert_int_equal(http_retry_after("-5", now), -1);
 	assert_int_equal(http_retry_after("1.5", now), -1);
 	assert_int_equal(http_retry_after("", now), -1);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LAST_SECOND INT64_C(253402300799) /* of the year 9999 */
+
 bool http_answer_header(const struct http_answer *answer, const char *name, char *out, size_t size)
 {
 	size_t len = strlen(name);
@@ -38,12 +40,12 @@ void http_encode(struct buf *out, const char *text, size_t len, const char *keep
 	}
 }
 
-/* curl_getdate() would take "-5" for a day. */
+/* curl_getdate() would take "-5" for a day, and knows years of ten digits. */
 int64_t http_date(const char *value)
 {
 	int64_t at = isalpha((unsigned char)*value) ? (int64_t)curl_getdate(value, NULL) : -1;
 
-	return at < 0 ? -1 : at * 1000;
+	return at < 0 || at > LAST_SECOND ? -1 : at * 1000;
 }
 
 int64_t http_retry_after(const char *value, int64_t now_wall)

@@ -297,6 +297,21 @@ static void binary_mode_reads_headers(void **state)
 	testhost_free(t);
 }
 
+/* Or two events would have one id, and the second would be dropped as known. */
+static void a_nul_in_a_header_does_not_end_it(void **state)
+{
+	struct testhost *t = host(NULL);
+
+	(void)state;
+	assert_int_equal(post(t,
+			      LIST(JSON, "ce-specversion: 1.0", "ce-id: a%00b", "ce-source: s",
+				   "ce-type: order.placed"),
+			      "{}", NULL),
+			 202);
+	assert_string_equal(testhost_event(t)->id, "a%00b");
+	testhost_free(t);
+}
+
 static void plain_json_needs_a_type(void **state)
 {
 	struct testhost *t = host(NULL);
@@ -459,6 +474,7 @@ int main(void)
 		cmocka_unit_test(an_item_only_the_host_refuses_is_named),
 		cmocka_unit_test(lines_are_events),
 		cmocka_unit_test(binary_mode_reads_headers),
+		cmocka_unit_test(a_nul_in_a_header_does_not_end_it),
 		cmocka_unit_test(plain_json_needs_a_type),
 		cmocka_unit_test(plain_json_is_known_by_a_header_or_is_new),
 		cmocka_unit_test(no_room_is_503),

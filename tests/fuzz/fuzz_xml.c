@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	PROMISE(x || *err.text);
 	if (x) {
 		PROMISE(check(x, 1) <= XML_MAX_ELEMENTS);
-		PROMISE(!memmem(data, size, "<!ENTITY", 8));
+		PROMISE(size < 9 || memcmp(data, "<!DOCTYPE", 9) != 0);
 		look(x);
 		xml_text(x, "Error/Code");
 	}
