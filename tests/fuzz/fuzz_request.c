@@ -21,8 +21,11 @@ static struct journal *journal(void)
 	j = journal_open_in_memory(NULL);
 	PROMISE(j && journal_begin(j, NULL) == JOURNAL_OK);
 	for (uint64_t seq = 1; seq <= 3; seq++) {
-		struct journal_event row = {.event = event_accepted(&ev, seq, (int64_t)seq)};
+		struct journal_event row;
 
+		ev.seq = seq;
+		ev.at = (int64_t)seq;
+		row = (struct journal_event){.event = event_create(&ev)};
 		PROMISE(journal_add(j, &row, NULL) == JOURNAL_OK);
 		event_unref(row.event);
 	}

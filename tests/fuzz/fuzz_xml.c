@@ -11,7 +11,7 @@ static size_t check(const struct xml *x, size_t depth)
 {
 	size_t n = 1;
 
-	PROMISE(depth <= XML_MAX_DEPTH && x->name && !strchr(x->name, ':'));
+	PROMISE(depth <= XML_MAX_DEPTH && x->name);
 	PROMISE(utf8_valid(buf_text(&x->text), x->text.len));
 	for (const struct xml *child = x->first; child; child = child->next) {
 		PROMISE(child->parent == x && (child->next || child == x->last));
