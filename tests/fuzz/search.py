@@ -11,7 +11,7 @@ import tempfile
 
 CORPUS = pathlib.Path(__file__).parent / "corpus"
 SHARED = {"json_jansson": "json"}  # targets with the corpus of another
-MOST_FILES, MOST_BYTES, LARGEST = 200, 300_000, 1024
+MOST_FILES, MOST_BYTES, LARGEST = 100, 100_000, 1024
 LEAST_LARGEST = 64
 OPTIONS = ["-entropic=0", "-timeout=25", "-rss_limit_mb=2000", "-print_final_stats=1"]
 ENVIRONMENT = {
