@@ -29,7 +29,7 @@ static void look(const struct xml *x)
 		while (found && found != child)
 			found = xml_again(found);
 		PROMISE(found == child);
-		if (!strchr(child->name, '/') && xml_child(x, child->name) == child)
+		if (*child->name && !strchr(child->name, '/') && xml_child(x, child->name) == child)
 			PROMISE(strcmp(xml_text(x, child->name), buf_text(&child->text)) == 0);
 	}
 }
