@@ -1,9 +1,14 @@
 #include "base/loop.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 struct soon {
 	struct soon *next;
@@ -28,6 +33,14 @@ struct loop_watch {
 	loop_fn *fn;
 	void *arg;
 };
+
+void loop_refused(void)
+{
+	log_error("the system does not watch one more descriptor (%s); stopping. What was accepted "
+		  "is in the journal and goes on at the next start",
+		  strerror(errno));
+	_exit(EX_OSERR);
+}
 
 /* Only what was asked for before this turn: work that asks for more work must not keep the
  * loop from its descriptors. */
@@ -159,7 +172,8 @@ static struct loop_watch *watch(struct loop *l, int fd, short what, loop_fn *fn,
 	w->fn = fn;
 	w->arg = arg;
 	w->event = event_new(l->base, fd, what, on_watch, w);
-	event_add(w->event, NULL);
+	if (event_add(w->event, NULL) != 0)
+		loop_refused();
 	return w;
 }
 

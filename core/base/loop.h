@@ -18,6 +18,10 @@ struct event_base;
 
 typedef void loop_fn(void *arg);
 
+/* Ends the process, exit status 71 and one sentence, as mem.h does: the system (errno says why)
+ * does not watch a descriptor for us, and what would have been heard from it cannot be. */
+_Noreturn void loop_refused(void);
+
 struct loop *loop_new(void); /* NULL if the system refuses */
 void loop_free(struct loop *l);
 bool loop_run(struct loop *l);  /* until loop_stop(); false: the system refuses to wait */
@@ -32,7 +36,7 @@ void loop_timer_set(struct loop_timer *t, int64_t ms);
 void loop_timer_stop(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t); /* NULL is fine */
 
-/* Calls while `fd` is readable. */
+/* Calls while `fd` is readable.  If the system refuses, see loop_refused(). */
 struct loop_watch *loop_watch_fd(struct loop *l, int fd, loop_fn *fn, void *arg);
 struct loop_watch *loop_watch_signal(struct loop *l, int signal, loop_fn *fn, void *arg);
 void loop_watch_free(struct loop_watch *w); /* NULL is fine; the fd stays open */

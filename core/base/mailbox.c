@@ -20,14 +20,16 @@ struct mailbox {
 
 struct mailbox *mailbox_new(size_t max_bytes)
 {
-	struct mailbox *m = mem_new(struct mailbox);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct mailbox *m;
 
+	if (fd < 0)
+		return NULL;
+	m = mem_new(struct mailbox);
 	pthread_mutex_init(&m->lock, NULL);
 	m->end = &m->first;
 	m->max_bytes = max_bytes;
-	m->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (m->fd < 0)
-		abort(); /* at start only: nothing was accepted yet */
+	m->fd = fd;
 	return m;
 }
 

@@ -18,8 +18,8 @@ struct letter { /* first member of whatever is sent */
 
 struct mailbox;
 
-struct mailbox *mailbox_new(size_t max_bytes);
-void mailbox_free(struct mailbox *m); /* the letters inside must have been taken */
+struct mailbox *mailbox_new(size_t max_bytes); /* NULL with errno if the system refuses */
+void mailbox_free(struct mailbox *m);          /* the letters inside must have been taken */
 
 /* Has room for more?  Only a hint for senders that can wait: mailbox_send() always
  * accepts, because what follows from a delivery is never refused. */

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -564,6 +565,19 @@ static void room_and_readiness_follow_what_is_inside(void **state)
 	mailbox_free(NULL);
 }
 
+static void without_a_descriptor_there_is_no_mailbox(void **state)
+{
+	struct rlimit before, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_null(mailbox_new(100));
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void what_an_arena_gave_stays_until_it_is_reset(void **state)
 {
 	struct arena a = {0};
@@ -622,6 +636,7 @@ int main(void)
 		cmocka_unit_test(a_repeated_line_is_said_once),
 		cmocka_unit_test(letters_of_each_sender_arrive_in_order),
 		cmocka_unit_test(room_and_readiness_follow_what_is_inside),
+		cmocka_unit_test(without_a_descriptor_there_is_no_mailbox),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -301,14 +301,17 @@ struct journal_thread *journal_thread_start(const struct journal_thread_options 
 					    struct err *err)
 {
 	struct journal_thread *t = mem_new(struct journal_thread);
+	int problem;
 
 	t->options = *options;
 	t->in = mailbox_new(QUEUE_BYTES);
 	t->out = mailbox_new(QUEUE_BYTES);
 	t->pruned_at = options->world->boot(options->world);
 	atomic_store(&t->bytes, journal_bytes(options->journal));
-	if (!t->in || !t->out || pthread_create(&t->id, NULL, work, t) != 0) {
-		err_set(err, "no thread for the journal: the system refused one");
+	problem = t->in && t->out ? pthread_create(&t->id, NULL, work, t) : errno;
+	if (problem) {
+		err_set(err, "no thread for the journal: the system refuses one (%s)",
+			strerror(problem));
 		mailbox_free(t->in);
 		mailbox_free(t->out);
 		free(t);

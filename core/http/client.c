@@ -1,5 +1,6 @@
 #include "http/client.h"
 
+#include "base/loop.h"
 #include "base/mem.h"
 #include "base/units.h"
 
@@ -298,7 +299,8 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 		flags |= what & CURL_POLL_IN ? EV_READ : 0;
 		flags |= what & CURL_POLL_OUT ? EV_WRITE : 0;
 		ev = event_new(c->loop, fd, flags, on_ready, c);
-		event_add(ev, NULL);
+		if (event_add(ev, NULL) != 0)
+			loop_refused();
 	}
 	curl_multi_assign(c->multi, fd, ev);
 	return 0;

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/loop.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "http/reader.h"
@@ -202,6 +203,8 @@ static void answer(struct connection *c, int status, const char *const *headers,
 	if (!c->sent) {
 		set_timer(c, c->server->options.timeout_ms);
 		bufferevent_write(c->bev, out.data + n, out.len - n);
+		/* Writing begins inside libevent, which does not say if nobody watches. */
+		bufferevent_enable(c->bev, EV_WRITE);
 	}
 	buf_free(&out);
 	if (c->sent && !c->running)
@@ -468,7 +471,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	wait_for_sender(c, s->options.timeout_ms);
 	bufferevent_setcb(bev, on_read, on_written, on_event, c);
 	bufferevent_setwatermark(bev, EV_READ, 0, READ_AHEAD);
-	bufferevent_enable(bev, EV_READ | EV_WRITE);
+	if (bufferevent_enable(bev, EV_READ | EV_WRITE) != 0)
+		connection_free(c);
 }
 
 /* Descriptors have run out: without a rest the loop would do nothing but fail to accept. */
@@ -489,7 +493,8 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	evconnlistener_enable(s->listener);
+	if (evconnlistener_enable(s->listener) != 0)
+		loop_refused();
 }
 
 static bool tls_set_up(struct http_server *s, const char *certificate, const char *key,
@@ -540,17 +545,20 @@ static bool bind_to(struct http_server *s, const char *address, struct err *err)
 {
 	const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
 	struct addrinfo *found = resolve(address, err);
+	bool listens;
 
 	if (!found)
 		return false;
 	s->listener = evconnlistener_new_bind(s->loop, on_accept, s, flags, -1, found->ai_addr,
 					      (int)found->ai_addrlen);
-	if (!s->listener)
-		err_set(err, "cannot listen on %s: %s", address, strerror(errno));
-	else
+	/* The first time it is enabled inside libevent, which does not say if that fails. */
+	listens = s->listener && evconnlistener_enable(s->listener) == 0;
+	if (listens)
 		evconnlistener_set_error_cb(s->listener, on_accept_error);
+	else
+		err_set(err, "cannot listen on %s: %s", address, strerror(errno));
 	freeaddrinfo(found);
-	return s->listener;
+	return listens;
 }
 
 struct http_server *http_server_new(struct event_base *loop,

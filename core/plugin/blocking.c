@@ -4,9 +4,11 @@
 #include "plugin/host.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -127,15 +129,19 @@ static void *work(void *arg)
 bool blocking_start(struct instance *i, struct err *err)
 {
 	struct thread *t = mem_new(struct thread);
+	int problem;
 
 	t->instance = i;
 	t->end = &t->first;
 	t->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	problem = t->knock < 0 ? errno : 0;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	if (t->knock < 0 || pthread_create(&t->id, NULL, work, t) != 0) {
-		err_set(err, "no thread for plugin %s, which blocks: the system refused one",
-			i->plugin->table.name);
+	if (!problem)
+		problem = pthread_create(&t->id, NULL, work, t);
+	if (problem) {
+		err_set(err, "no thread for plugin %s, which blocks: the system refuses one (%s)",
+			i->plugin->table.name, strerror(problem));
 		if (t->knock >= 0)
 			close(t->knock);
 		free(t);
