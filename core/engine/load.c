@@ -174,10 +174,11 @@ static bool load_journal(struct engine *e, int *status, struct err *err)
 	if (e->unclean && !e->options.visiting)
 		log_warn("the last process was not stopped in order; what may have been under way "
 			 "comes again, one at a time");
-	*status = EX_CONFIG;
 	e->sequencer = sequencer_new(e->journal, c, err);
-	if (!e->sequencer)
+	if (!e->sequencer) {
+		*status = journal_had_trouble(e->journal) ? EX_IOERR : EX_CONFIG;
 		return false;
+	}
 	e->last_seq = journal_last_seq(e->journal);
 	e->generation = sequencer_generation(e->sequencer);
 	return true;

@@ -342,6 +342,47 @@ static void an_error_of_the_disk_ends_with_74_and_answers_nobody(void **state)
 	disk_remove();
 }
 
+/* An empty disk on which the n-th write or sync fails: the exit status of the start. */
+static int start_on_trouble(enum disk_trouble trouble, uint32_t n, bool *failed)
+{
+	struct err err = {{0}};
+	int status;
+
+	b = bench_on_testdisk("", TO_A);
+	bench_stop(b);
+	disk_insert();
+	disk_fail(trouble, n);
+	status = bench_try(b, &err);
+	*failed = disk_failed();
+	if (status)
+		assert_non_null(strstr(err.text, "journal"));
+	bench_free(b);
+	b = NULL;
+	disk_remove();
+	return status;
+}
+
+static void trouble_of_the_disk_at_the_start_is_no_mistake_in_the_configuration(void **state)
+{
+	static const enum disk_trouble troubles[] = {DISK_BROKEN, DISK_FULL};
+	bool failed;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		bool refused = false;
+		uint32_t n = 0;
+
+		do {
+			int status = start_on_trouble(troubles[i], ++n, &failed);
+
+			if (status)
+				assert_true(status == 73 || status == 74);
+			refused |= status == 74;
+		} while (failed);
+		assert_true(refused);
+	}
+}
+
 static void the_process_that_holds_the_directory_is_named(void **state)
 {
 	struct engine_options options = {0};
@@ -399,6 +440,7 @@ int main(void)
 		FACT(disk_full_tries_again_until_it_fits),
 		FACT(disk_full_lets_lanes_finish_and_begin_nothing),
 		FACT(an_error_of_the_disk_ends_with_74_and_answers_nobody),
+		FACT(trouble_of_the_disk_at_the_start_is_no_mistake_in_the_configuration),
 		FACT(the_process_that_holds_the_directory_is_named),
 		FACT(a_lane_begins_where_its_rows_and_cursor_stand),
 	};

@@ -129,22 +129,34 @@ static void register_fake(struct bench *b, struct fake *f, const char *name)
 	engine_register(b->engine, name, &ops);
 }
 
-void bench_open(struct bench *b)
+int bench_try(struct bench *b, struct err *err)
 {
 	struct engine_options options = {.world = &b->world, .failed = failed, .arg = b};
-	struct err err = {{0}};
 	int status = 0;
 
 	options.loop = b->loop = loop_new();
 	options.config = b->config = parse(b);
 	options.visiting = b->visiting;
-	b->engine = engine_new(&options, &status, &err);
-	if (!b->engine)
-		fail_msg("%d: %s", status, err.text);
+	b->engine = engine_new(&options, &status, err);
+	if (!b->engine) {
+		loop_free(b->loop);
+		config_free(b->config);
+		return status;
+	}
 	register_fake(b, &b->a, "a");
 	register_fake(b, &b->b, "b");
 	register_fake(b, &b->watch, "watch");
 	engine_start(b->engine);
+	return 0;
+}
+
+void bench_open(struct bench *b)
+{
+	struct err err = {{0}};
+	int status = bench_try(b, &err);
+
+	if (status)
+		fail_msg("%d: %s", status, err.text);
 }
 
 void bench_ready(struct bench *b)

@@ -47,7 +47,9 @@ struct bench *bench_new(const char *keys, const char *rules);
 /* The same on a disk of testdisk.h; disk_remove() after bench_free(). */
 struct bench *bench_on_testdisk(const char *keys, const char *rules);
 void bench_free(struct bench *b);
-void bench_open(struct bench *b);  /* a new process; targets are not ready */
+void bench_open(struct bench *b); /* a new process; targets are not ready */
+/* The same where opening may fail: 0, or the exit status with which it did. */
+int bench_try(struct bench *b, struct err *err);
 void bench_ready(struct bench *b); /* they are */
 void bench_stop(struct bench *b);  /* in order */
 /* As if the process were killed at this moment, and started again. */

@@ -79,9 +79,9 @@ enum journal_status journal_trouble(struct journal *j, int rc, struct err *err)
 {
 	int system = sqlite3_system_errno(j->db);
 
+	j->had_trouble = true;
 	if ((rc & 0xff) == SQLITE_FULL) {
-		err_set(err, "journal %s: no room on the disk; the same batch is tried again",
-			j->path);
+		err_set(err, "journal %s: no room on the disk", j->path);
 		return JOURNAL_FULL;
 	}
 	if (j->failed)
@@ -97,6 +97,11 @@ enum journal_status journal_trouble(struct journal *j, int rc, struct err *err)
 			sqlite3_errmsg(j->db), system ? ": " : "", system ? strerror(system) : "");
 	}
 	return fail(j, err);
+}
+
+bool journal_had_trouble(const struct journal *j)
+{
+	return j->had_trouble;
 }
 
 sqlite3_stmt *journal_statement(struct journal *j, enum statement which)

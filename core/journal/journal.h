@@ -41,6 +41,8 @@ struct journal *journal_open(struct world *world, const char *directory,
 /* One that no file stands behind and that is gone when it is closed: for a rehearsal.  Not to
  * be pruned. */
 struct journal *journal_open_in_memory(struct err *err);
+/* Has any call answered FULL or FAILED? */
+bool journal_had_trouble(const struct journal *j);
 /* Marks the stop as clean. */
 void journal_close(struct journal *j);
 /* For a verb that opened the journal while no daemon runs: a crash that came before is

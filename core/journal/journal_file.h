@@ -59,6 +59,7 @@ struct journal {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SQL_COUNT];
 	bool marked;                /* this process wrote the mark that says "in use" */
+	bool had_trouble;           /* a write or read did not work */
 	bool failed;                /* write nothing more */
 	struct err failure;         /* why */
 	bool checkpoint_due;        /* the log has grown past its size */
