@@ -1,11 +1,14 @@
 #include "aws/error.h"
 
 #include "base/buf.h"
+#include "base/mem.h"
 
 #include <expat.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+
+static const XML_Memory_Handling_Suite memory = {mem_malloc, mem_realloc, free};
 
 /* Errors are a few hundred bytes; what is larger is not one of AWS's. */
 #define MAX_BODY (256 << 10)
@@ -242,7 +245,7 @@ static bool read_xml(const struct aws_reply *reply, struct aws_error *e, bool on
 	struct reading r = {.error = e, .only_error = only_error};
 	size_t len = reply->body_len < MAX_BODY ? reply->body_len : MAX_BODY;
 
-	r.parser = XML_ParserCreate(NULL);
+	r.parser = XML_ParserCreate_MM(NULL, &memory, NULL);
 	if (!r.parser)
 		return false;
 	XML_SetUserData(r.parser, &r);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const XML_Memory_Handling_Suite memory = {mem_malloc, mem_realloc, free};
+
 #define MAX_FIELD 16384 /* session tokens have no documented limit; seen: 2 kB */
 
 void keys_copy(struct keys *to, const struct keys *from)
@@ -140,7 +142,7 @@ bool keys_from_xml(const char *body, size_t len, struct keys *k, struct err *err
 	bool ok;
 
 	*k = (struct keys){0};
-	r.parser = XML_ParserCreate(NULL);
+	r.parser = XML_ParserCreate_MM(NULL, &memory, NULL);
 	XML_SetUserData(r.parser, &r);
 	XML_SetElementHandler(r.parser, on_start, on_end);
 	XML_SetCharacterDataHandler(r.parser, on_text);

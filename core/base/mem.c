@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* No stdio: it may want memory, and _exit() because exit handlers may too. */
-static _Noreturn void out_of_memory(void)
+void mem_exhausted(void)
 {
 	static const char text[] = "pointsman: out of memory; stopping. What was accepted is in "
 				   "the journal and goes on at the next start.\n";
@@ -24,7 +24,7 @@ void *mem_zero(size_t size)
 	void *p = calloc(1, size ? size : 1);
 
 	if (!p)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -33,10 +33,10 @@ void *mem_grow(void *old, size_t n, size_t size)
 	void *p;
 
 	if (size && n > SIZE_MAX / size)
-		out_of_memory();
+		mem_exhausted();
 	p = realloc(old, n * size > 0 ? n * size : 1);
 	if (!p)
-		out_of_memory();
+		mem_exhausted();
 	return p;
 }
 
@@ -60,7 +60,7 @@ char *mem_vformat(const char *fmt, va_list ap)
 	char *text = NULL;
 
 	if (vasprintf(&text, fmt, ap) < 0)
-		out_of_memory();
+		mem_exhausted();
 	return text;
 }
 
@@ -73,4 +73,21 @@ char *mem_format(const char *fmt, ...)
 	text = mem_vformat(fmt, ap);
 	va_end(ap);
 	return text;
+}
+
+void *mem_malloc(size_t size)
+{
+	return mem_grow(NULL, size, 1);
+}
+
+void *mem_calloc(size_t n, size_t size)
+{
+	if (size && n > SIZE_MAX / size)
+		mem_exhausted();
+	return mem_zero(n * size);
+}
+
+void *mem_realloc(void *old, size_t size)
+{
+	return mem_grow(old, size, 1);
 }

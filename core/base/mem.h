@@ -19,6 +19,14 @@ char *mem_slice(const char *text, size_t len);    /* a NUL-terminated copy of le
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *mem_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 
+/* malloc(), calloc() and realloc() for libraries that can be given their own; what they got goes
+ * back by free(). */
+void *mem_malloc(size_t size);
+void *mem_calloc(size_t n, size_t size);
+void *mem_realloc(void *old, size_t size);
+/* The end, for memory that was asked for elsewhere. */
+_Noreturn void mem_exhausted(void);
+
 #define mem_new(type) ((type *)mem_zero(sizeof(type)))
 
 /* Make room for one more element in a growing array: `ptr`, its length and its

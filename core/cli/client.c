@@ -18,19 +18,34 @@ struct client_connection {
 	struct service service;
 };
 
+static void close_quietly(int fd)
+{
+	int why = errno;
+
+	close(fd);
+	errno = why;
+}
+
+/* NULL with errno. */
 static FILE *connect_daemon(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	FILE *file;
 	int fd;
 
+	errno = ENAMETOOLONG;
 	if (!path || strlen(path) >= sizeof address.sun_path)
 		return NULL;
 	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
-		return fdopen(fd, "r+");
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+		file = fdopen(fd, "r+");
+		if (!file)
+			mem_exhausted();
+		return file;
+	}
 	if (fd >= 0)
-		close(fd);
+		close_quietly(fd);
 	return NULL;
 }
 
@@ -41,7 +56,8 @@ static void on_failed(int status, const char *why, void *arg)
 	_exit(status);
 }
 
-static bool open_journal(struct client_connection *c, int *status)
+/* `why`: what kept us from asking the daemon. */
+static bool open_journal(struct client_connection *c, int why, int *status)
 {
 	struct service *s = &c->service;
 	struct engine_options options = {
@@ -55,9 +71,9 @@ static bool open_journal(struct client_connection *c, int *status)
 	options.loop = s->loop;
 	s->engine = s->loop ? engine_new(&options, status, &err) : NULL;
 	if (!s->engine) {
-		fprintf(stderr, "pointsman: no daemon answers on %s, and %s\n",
-			c->config->admin ? c->config->admin : "(no admin socket configured)",
-			err.text);
+		fprintf(stderr, "pointsman: no daemon answers on %s (%s), and %s\n",
+			c->config->admin ? c->config->admin : "the admin socket",
+			c->config->admin ? strerror(why) : "none is configured", err.text);
 		return false;
 	}
 	engine_start(s->engine);
@@ -67,16 +83,18 @@ static bool open_journal(struct client_connection *c, int *status)
 struct client_connection *client_open(const struct options *o, int *status)
 {
 	struct client_connection *c = mem_new(struct client_connection);
+	int why;
 
 	*status = EX_CONFIG;
 	c->config = options_config(o, false);
 	c->daemon = connect_daemon(c->config->admin);
 	if (c->daemon)
 		return c;
+	why = errno;
 	/* Without the daemon the configuration is needed in full. */
 	config_free(c->config);
 	c->config = options_config(o, true);
-	if (!c->config || !open_journal(c, status)) {
+	if (!c->config || !open_journal(c, why, status)) {
 		client_close(c);
 		return NULL;
 	}
@@ -157,12 +175,15 @@ static void ask_daemon(struct client_connection *c, const char *request, struct 
 
 	fprintf(c->daemon, "%s\n", request);
 	fflush(c->daemon);
+	errno = 0;
 	while (!ended && (len = getline(&line, &cap, c->daemon)) > 0) {
 		ended = is_end(a, line);
 		if (!ended)
 			a->line(line, (size_t)len - (line[len - 1] == '\n'), a->arg);
 	}
 	free(line);
+	if (!ended && errno == ENOMEM)
+		mem_exhausted();
 	if (!ended) {
 		fprintf(stderr, "pointsman: the daemon hung up in mid-answer: it has stopped or "
 				"was killed; ask again\n");

@@ -1,3 +1,4 @@
+#include "cli/libraries.h"
 #include "cli/verbs.h"
 #include "config/report.h"
 
@@ -58,7 +59,8 @@ static int usage(FILE *to)
 	fputs("  version  which one this is\n\nexit status: 0, 1 a test or check of yours failed, "
 	      "64 usage, 65 bad input, 66 no such "
 	      "file, "
-	      "69 unavailable, 70 internal, 73 74 files, 75 try again, 78 configuration\n",
+	      "69 unavailable, 70 internal, 71 refused by the system, 73 74 files, 75 try again, "
+	      "78 configuration\n",
 	      to);
 	return to == stdout ? EX_OK : EX_USAGE;
 }
@@ -93,6 +95,7 @@ static bool is(const char *word, const char *a, const char *b)
 
 int main(int argc, char **argv)
 {
+	libraries_share_memory();
 	if (argc < 2)
 		return usage(stderr);
 	if (is(argv[1], "--help", "-h") || is(argv[1], "help", "help"))

@@ -1,3 +1,4 @@
+#include "base/mem.h"
 #include "cli/admin.h"
 #include "cli/health.h"
 #include "cli/notify.h"
@@ -350,8 +351,8 @@ static void set_log(const struct options *o, const struct config *c)
 	if (o->verbose || o->quiet || !c->log)
 		return;
 	blank = strchr(c->log, ' ');
-	word = strndup(c->log, blank ? (size_t)(blank - c->log) : strlen(c->log));
-	if (word && log_level_parse(word, &level))
+	word = mem_slice(c->log, blank ? (size_t)(blank - c->log) : strlen(c->log));
+	if (log_level_parse(word, &level))
 		log_setup(level, o->log_json || (blank && strstr(blank, "json")));
 	free(word);
 }

@@ -640,7 +640,8 @@ struct http_client *http_client_new(struct event_base *loop,
 	c->proxy = mem_text(options->proxy);
 	c->ca = mem_text(options->ca);
 	c->agent = mem_text(options->agent);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_malloc, free, mem_realloc, mem_text,
+				 mem_calloc) == CURLE_OK)
 		c->multi = curl_multi_init();
 	if (!c->multi) {
 		err_set(err, "libcurl %s cannot be set up", curl_version());

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const XML_Memory_Handling_Suite memory = {mem_malloc, mem_realloc, free};
+
 struct reading {
 	XML_Parser parser;
 	struct xml *root, *at;
@@ -102,7 +104,7 @@ struct xml *xml_parse(const void *text, size_t len, struct err *err)
 		err_set(err, "XML refused: %zu bytes are too many", len);
 		return NULL;
 	}
-	r.parser = XML_ParserCreate(NULL);
+	r.parser = XML_ParserCreate_MM(NULL, &memory, NULL);
 	if (!r.parser) {
 		err_set(err, "the XML reader could not be set up");
 		return NULL;
