@@ -1,0 +1,1 @@
+"""Killing the router, and failing what it calls."""
