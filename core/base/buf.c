@@ -20,6 +20,15 @@ static void reserve(struct buf *b, size_t more)
 	b->data = mem_grow(b->data, b->cap, 1);
 }
 
+void buf_room(struct buf *b, size_t len)
+{
+	if (b->data)
+		return;
+	b->cap = len + 1;
+	b->data = mem_grow(NULL, b->cap, 1);
+	b->data[0] = '\0';
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
 	reserve(b, len);

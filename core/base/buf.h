@@ -19,6 +19,8 @@ struct buf {
 };
 
 void buf_add(struct buf *b, const void *data, size_t len);
+/* Exactly so much room, if it has none yet and what will be added is known. */
+void buf_room(struct buf *b, size_t len);
 void buf_text_add(struct buf *b, const char *text);
 void buf_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -138,7 +138,8 @@ static enum http_reading end_head(struct http_reader *r)
 		return HTTP_WHOLE;
 	}
 	r->state = r->is_chunked ? CHUNK_SIZE : BODY;
-	return r->wants_continue && r->is_11 ? HTTP_CONTINUE : HTTP_MORE;
+	r->wants_continue = r->wants_continue && r->is_11;
+	return HTTP_BODY;
 }
 
 /* Extensions after `;` mean nothing to us. */
@@ -204,6 +205,8 @@ static enum http_reading feed_body(struct http_reader *r, const char *data, size
 {
 	size_t n = len < r->left ? len : (size_t)r->left;
 
+	if (r->state == BODY)
+		buf_room(&r->body, (size_t)r->left);
 	buf_add(&r->body, data, n);
 	*used += n;
 	r->left -= n;

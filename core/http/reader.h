@@ -15,10 +15,11 @@
 #include <stdint.h>
 
 enum http_reading {
-	HTTP_MORE,     /* give it more bytes */
-	HTTP_CONTINUE, /* the sender waits for "100 Continue"; then as HTTP_MORE */
-	HTTP_WHOLE,    /* the request is there; further bytes belong to the next one */
-	HTTP_REFUSED,  /* `refusal` says how to answer; nothing after it can be read */
+	HTTP_MORE,    /* give it more bytes */
+	HTTP_BODY,    /* the head is there, a body follows (`left` bytes, if `has_length`),
+			 for which the sender may wait to be asked; then as HTTP_MORE */
+	HTTP_WHOLE,   /* the request is there; further bytes belong to the next one */
+	HTTP_REFUSED, /* `refusal` says how to answer; nothing after it can be read */
 };
 
 struct http_reader {
@@ -30,11 +31,14 @@ struct http_reader {
 	bool keep_alive;
 	int refusal; /* 400, 413, 431, 501 or 505 */
 
+	uint64_t left; /* of the body or of the chunk */
+	bool has_length;
+	bool wants_continue; /* waits for "100 Continue" */
+
 	int state;
 	struct buf line;
 	size_t head_bytes;
-	uint64_t left; /* of the body or of the chunk */
-	bool is_11, has_length, is_chunked, wants_continue;
+	bool is_11, is_chunked;
 };
 
 /* Read from `data`; *used says how much of it was this request's. */

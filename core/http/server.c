@@ -5,6 +5,7 @@
 #include "base/loop.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "http/pool.h"
 #include "http/reader.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ struct connection {
 	bool running;             /* run() is under way */
 	uint64_t since;           /* number of the moment at which what it waits for began */
 	struct http_reader reader;
+	struct claim claim;             /* for the body in `reader` */
 	struct http_exchange *exchange; /* ANSWERING */
 	char peer[PEER_SIZE];
 };
@@ -56,11 +58,13 @@ struct http_exchange {
 	struct http_exchange *next, **at; /* in server.exchanges */
 	struct connection *connection;    /* NULL: the sender has hung up */
 	struct http_reader request;
+	struct claim claim;
 	char peer[PEER_SIZE];
 };
 
 struct route {
 	char *methods;
+	struct share share; /* of the pool of bodies */
 	http_handler_fn *fn;
 	void *arg;
 };
@@ -72,6 +76,7 @@ struct http_server {
 	struct event *rest; /* accepts again after the descriptors had run out */
 	SSL_CTX *tls;
 	struct map routes;
+	struct pool bodies;
 	struct connection *connections;
 	struct http_exchange *exchanges;
 	int nconnections;
@@ -107,6 +112,7 @@ static void connection_free(struct connection *c)
 	bufferevent_free(c->bev);
 	event_free(c->timer);
 	http_reader_clear(&c->reader);
+	claim_drop(&c->claim);
 	free(c);
 }
 
@@ -116,6 +122,7 @@ static void exchange_free(struct http_exchange *x)
 		x->next->at = x->at;
 	*x->at = x->next;
 	http_reader_clear(&x->request);
+	claim_drop(&x->claim);
 	free(x);
 }
 
@@ -159,17 +166,32 @@ static const char *reason(int status)
 	return "";
 }
 
+/* When room that was lacking may be there again. */
+#define RETRY_AFTER "Retry-After: 5\r\n"
+
+static bool says_when(const char *const *headers)
+{
+	for (; headers && *headers; headers++) {
+		if (strncasecmp(*headers, "Retry-After:", 12) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A header with a line break in it would be two; it is left out. */
 static void compose(struct buf *out, int status, const char *const *headers, bool closes,
 		    const void *body, size_t len, bool is_head)
 {
 	bool bodiless = status < 200 || status == 204 || status == 304;
+	bool retry_after = (status == 429 || status == 503) && !says_when(headers);
 
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
 	for (; headers && *headers; headers++) {
 		if (!(*headers)[strcspn(*headers, "\r\n")])
 			buf_printf(out, "%s\r\n", *headers);
 	}
+	if (retry_after)
+		buf_text_add(out, RETRY_AFTER);
 	if (!bodiless)
 		buf_printf(out, "Content-Length: %zu\r\n", len);
 	buf_printf(out, "%s\r\n", closes ? "Connection: close\r\n" : "");
@@ -228,6 +250,8 @@ static void refuse_unread(struct connection *c, int status)
 {
 	c->closes = c->was_refused = true;
 	refuse(c, status, c->reader.path, NULL, false);
+	http_reader_clear(&c->reader);
+	claim_drop(&c->claim);
 }
 
 static bool allows(const struct route *route, const char *method)
@@ -250,6 +274,8 @@ static struct http_exchange *exchange_new(struct connection *c)
 
 	x->connection = c;
 	x->request = c->reader;
+	x->claim = c->claim;
+	c->claim = (struct claim){0};
 	c->reader =
 		(struct http_reader){.max_head = MAX_HEAD, .max_body = c->server->options.max_body};
 	snprintf(x->peer, sizeof x->peer, "%s", c->peer);
@@ -290,6 +316,31 @@ static void dispatch(struct connection *c)
 	}
 }
 
+/* A body for which there is no room now is not let in.  It takes what has arrived of it, not
+ * what it says it will have, or one that says much and sends nothing would keep others out. */
+static void expect_body(struct connection *c)
+{
+	const struct http_reader *r = &c->reader;
+	struct route *route = map_get(&c->server->routes, r->path);
+	int refused;
+
+	c->claim = (struct claim){&c->server->bodies, route ? &route->share : NULL, 0};
+	refused = r->has_length ? claim_refused(&c->claim, (size_t)r->left) : 0;
+	if (refused)
+		refuse_unread(c, refused);
+	else if (r->wants_continue)
+		bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+}
+
+static bool has_room(struct connection *c)
+{
+	int refused = c->claim.pool ? claim_take(&c->claim, c->reader.body.len) : 0;
+
+	if (refused)
+		refuse_unread(c, refused);
+	return !refused;
+}
+
 static void read_some(struct connection *c, struct evbuffer *in)
 {
 	size_t len = evbuffer_get_contiguous_space(in), used;
@@ -300,11 +351,11 @@ static void read_some(struct connection *c, struct evbuffer *in)
 	evbuffer_drain(in, used);
 	if (!began && http_reader_began(&c->reader))
 		wait_for_sender(c, c->server->options.timeout_ms);
-	if (reading == HTTP_CONTINUE)
-		bufferevent_write(c->bev, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+	if (reading == HTTP_BODY)
+		expect_body(c);
 	else if (reading == HTTP_REFUSED)
 		refuse_unread(c, c->reader.refusal);
-	else if (reading == HTTP_WHOLE)
+	else if (has_room(c) && reading == HTTP_WHOLE)
 		dispatch(c);
 }
 
@@ -324,6 +375,7 @@ static void linger(struct connection *c)
 static void next_request(struct connection *c)
 {
 	http_reader_clear(&c->reader);
+	claim_drop(&c->claim);
 	c->phase = READING;
 	wait_for_sender(c, c->server->options.timeout_ms);
 }
@@ -573,6 +625,7 @@ struct http_server *http_server_new(struct event_base *loop,
 	s->options = *options;
 	if (!s->options.max_body)
 		s->options.max_body = 1 << 20;
+	s->bodies.most = s->options.max_bodies ? s->options.max_bodies : 16 << 20;
 	if (!s->options.timeout_ms)
 		s->options.timeout_ms = 30000;
 	if (!s->options.max_connections)
@@ -667,17 +720,30 @@ bool http_server_route(struct http_server *s, const char *path, const char *meth
 	if (map_get(&s->routes, path))
 		return false;
 	route = mem_new(struct route);
-	*route = (struct route){mem_text(methods), fn, arg};
+	*route = (struct route){mem_text(methods), {0}, fn, arg};
 	map_put(&s->routes, path, route);
+	s->bodies.shares++;
 	return true;
+}
+
+static void forget_share(struct claim *c, const struct share *share)
+{
+	if (c->share == share)
+		c->share = NULL;
 }
 
 void http_server_unroute(struct http_server *s, const char *path)
 {
 	struct route *route = map_remove(&s->routes, path);
 
-	if (route)
-		route_free(route);
+	if (!route)
+		return;
+	s->bodies.shares--;
+	for (struct connection *c = s->connections; c; c = c->next)
+		forget_share(&c->claim, &route->share);
+	for (struct http_exchange *x = s->exchanges; x; x = x->next)
+		forget_share(&x->claim, &route->share);
+	route_free(route);
 }
 
 const char *http_exchange_method(const struct http_exchange *x)

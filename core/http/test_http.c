@@ -442,6 +442,111 @@ static void a_large_body_is_sent_without_asking_first(void **state)
 	forget(&g);
 }
 
+static const char upload[] = "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n";
+
+/* A connection that has sent `len` bytes of a body of `of`. */
+static int begin_upload(struct fixture *f, const char *path, int of, int len)
+{
+	char *head = mem_format(upload, path, of), *body = mem_zero((size_t)len + 1);
+	int fd = dial(f);
+
+	memset(body, 'x', (size_t)len);
+	say(fd, head);
+	say(fd, body);
+	free(head);
+	free(body);
+	return fd;
+}
+
+static const char *end_upload(struct fixture *f, int fd, const char *rest)
+{
+	const char *heard;
+
+	say(fd, rest);
+	heard = hear(f, fd, "\r\n\r\n");
+	close(fd);
+	return heard;
+}
+
+/* Turns the loop until what was sent has arrived. */
+static void let_arrive(struct fixture *f)
+{
+	for (int i = 0; i < 50; i++) {
+		struct timeval tick = {0, 1000};
+
+		event_base_loopexit(f->loop, &tick);
+		event_base_loop(f->loop, 0);
+	}
+}
+
+static void all_bodies_together_have_a_bound(void **state)
+{
+	struct fixture *f = *state;
+	int first, second, silent;
+
+	serve(f, (struct http_server_options){.max_body = 5000, .max_bodies = 1000});
+	silent = begin_upload(f, "/in", 900, 0);
+	first = begin_upload(f, "/in", 900, 899);
+	let_arrive(f);
+	second = begin_upload(f, "/in", 200, 0);
+	assert_non_null(strstr(end_upload(f, second, ""), "HTTP/1.1 503 "));
+	assert_int_equal(f->seen.refused, 503);
+	second = begin_upload(f, "/in", 100, 99);
+	let_arrive(f);
+	/* What says how much it will send has nothing yet; what grows is refused where the room
+	 * ends. */
+	assert_non_null(strstr(end_upload(f, silent, "0123456789"), "Retry-After: "));
+	assert_non_null(strstr(end_upload(f, first, "x"), "HTTP/1.1 200 "));
+	assert_non_null(strstr(end_upload(f, second, "x"), "HTTP/1.1 200 "));
+	first = begin_upload(f, "/in", 4000, 3999);
+	assert_non_null(strstr(end_upload(f, first, "x"), "HTTP/1.1 200 "));
+	first = begin_upload(f, "/in", 1000, 999);
+	assert_non_null(strstr(end_upload(f, first, "x"), "HTTP/1.1 200 "));
+}
+
+static void a_chunked_body_takes_room_as_it_grows(void **state)
+{
+	struct fixture *f = *state;
+	int first, second;
+
+	serve(f, (struct http_server_options){.max_body = 5000, .max_bodies = 1000});
+	first = begin_upload(f, "/in", 900, 899);
+	let_arrive(f);
+	second = dial(f);
+	say(second, "POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	let_arrive(f);
+	say(second, "10\r\n0123456789abcdef\r\n");
+	let_arrive(f);
+	assert_non_null(strstr(end_upload(f, second,
+					  "80\r\n0123456789abcdef0123456789abcdef"
+					  "0123456789abcdef0123456789abcdef"
+					  "0123456789abcdef0123456789abcdef"),
+			       "HTTP/1.1 503 "));
+	assert_non_null(strstr(end_upload(f, first, "x"), "HTTP/1.1 200 "));
+}
+
+static void one_path_over_its_share_of_bodies_leaves_room_for_others(void **state)
+{
+	struct fixture *f = *state;
+	int first, second;
+
+	serve(f, (struct http_server_options){.max_body = 5000, .max_bodies = 1000});
+	assert_true(http_server_route(f->server, "/else", "POST", on_request, &f->seen));
+	f->seen.keeps = true;
+	first = begin_upload(f, "/in", 400, 400);
+	wait_for(f, &f->seen.requests, 1); /* it is in memory until it is answered */
+	f->seen.keeps = false;
+	second = begin_upload(f, "/in", 200, 0);
+	assert_non_null(strstr(end_upload(f, second, ""), "HTTP/1.1 429 "));
+	second = begin_upload(f, "/else", 600, 599);
+	assert_non_null(strstr(end_upload(f, second, "x"), "HTTP/1.1 200 "));
+	http_server_unroute(f->server, "/in");
+	http_reply(f->seen.kept, 200, NULL, NULL, 0);
+	assert_non_null(strstr(end_upload(f, first, ""), "HTTP/1.1 200 "));
+	second = begin_upload(f, "/else", 1000, 999);
+	assert_non_null(strstr(end_upload(f, second, "x"), "HTTP/1.1 200 "));
+}
+
 static void an_empty_header_is_sent_and_not_left_out(void **state)
 {
 	static const char *const headers[] = {"X-Test: ", "Content-Type: text/x", NULL};
@@ -1201,6 +1306,9 @@ int main(void)
 		with(the_path_is_sent_as_it_is),
 		with(methods_and_bodies_fit_each_other),
 		with(nothing_of_a_request_is_in_the_next),
+		with(all_bodies_together_have_a_bound),
+		with(a_chunked_body_takes_room_as_it_grows),
+		with(one_path_over_its_share_of_bodies_leaves_room_for_others),
 		with(a_large_body_is_sent_without_asking_first),
 		with(an_empty_header_is_sent_and_not_left_out),
 		with(a_head_request_gets_the_length_without_the_body),
