@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define QUIET_MS 10000
+#define QUIET_MS  10000
+#define MINUTE_MS 60000
 
 struct said { /* a line said lately */
 	uint64_t hash;
@@ -299,6 +300,43 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_vline(level, fmt, ap);
 	va_end(ap);
+}
+
+/* Is there a line left of this minute? */
+static bool take_line(struct log_limit *limit, uint32_t *more)
+{
+	struct world *w = world_real();
+	int64_t now = w->boot(w);
+
+	*more = 0;
+	if (now >= limit->until) {
+		*more = limit->more;
+		*limit = (struct log_limit){.until = now + MINUTE_MS};
+	}
+	if (limit->said >= LOG_BURST) {
+		limit->more++;
+		return false;
+	}
+	limit->said++;
+	return true;
+}
+
+void log_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
+{
+	uint32_t more;
+	char *text;
+	va_list ap;
+
+	if (!take_line(limit, &more))
+		return;
+	va_start(ap, fmt);
+	text = mem_vformat(fmt, ap);
+	va_end(ap);
+	if (more)
+		log_line(level, "%s (and before it %u more of this kind)", text, more);
+	else
+		log_line(level, "%s", text);
+	free(text);
 }
 
 void log_capture(void (*sink)(enum log_level level, const char *line, void *arg), void *arg)

@@ -14,6 +14,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
@@ -28,6 +29,16 @@ void log_vline(enum log_level level, const char *fmt, va_list ap)
 #define log_info(...)  log_line(LOG_INFO, __VA_ARGS__)
 #define log_warn(...)  log_line(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+/* For lines that whatever arrives may bring about: LOG_BURST of one limit in a minute, then
+ * only a count, which the first of a later minute tells.  Zero-initialised; of one thread. */
+#define LOG_BURST 20
+struct log_limit {
+	int64_t until; /* boot time: the end of the minute */
+	uint32_t said, more;
+};
+void log_limited(struct log_limit *limit, enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* From now on `value` is never printed.  Values under 4 bytes are too common to mask and
  * are ignored. */

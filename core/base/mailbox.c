@@ -14,11 +14,10 @@
 struct mailbox {
 	pthread_mutex_t lock;
 	struct letter *first, **end;
-	size_t bytes, max_bytes;
 	int fd; /* its counter is above 0 exactly while there are letters */
 };
 
-struct mailbox *mailbox_new(size_t max_bytes)
+struct mailbox *mailbox_new(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct mailbox *m;
@@ -28,7 +27,6 @@ struct mailbox *mailbox_new(size_t max_bytes)
 	m = mem_new(struct mailbox);
 	pthread_mutex_init(&m->lock, NULL);
 	m->end = &m->first;
-	m->max_bytes = max_bytes;
 	m->fd = fd;
 	return m;
 }
@@ -42,16 +40,6 @@ void mailbox_free(struct mailbox *m)
 	free(m);
 }
 
-bool mailbox_has_room(struct mailbox *m)
-{
-	bool room;
-
-	pthread_mutex_lock(&m->lock);
-	room = m->bytes < m->max_bytes;
-	pthread_mutex_unlock(&m->lock);
-	return room;
-}
-
 void mailbox_send(struct mailbox *m, struct letter *l)
 {
 	bool wake;
@@ -61,7 +49,6 @@ void mailbox_send(struct mailbox *m, struct letter *l)
 	wake = !m->first;
 	*m->end = l;
 	m->end = &l->next;
-	m->bytes += l->weight;
 	if (wake)
 		eventfd_write(m->fd, 1);
 	pthread_mutex_unlock(&m->lock);
@@ -78,7 +65,6 @@ static struct letter *take_all(struct mailbox *m)
 		eventfd_read(m->fd, &count);
 	m->first = NULL;
 	m->end = &m->first;
-	m->bytes = 0;
 	pthread_mutex_unlock(&m->lock);
 	return all;
 }

@@ -1,8 +1,10 @@
 /*
- * mailbox - a queue between two threads, bounded in bytes.
+ * mailbox - a queue between two threads.
  *
  * Many senders, one receiver.  Mutex and eventfd; the receiver takes everything at once.
- * The receiver either waits (mailbox_take) or watches mailbox_fd() in its loop.
+ * The receiver either waits (mailbox_take) or watches mailbox_fd() in its loop.  It always
+ * accepts, because what follows from a delivery is never refused: who brings more has to look
+ * first whether there is room (engine_room()).
  */
 #ifndef POINTSMAN_BASE_MAILBOX_H
 #define POINTSMAN_BASE_MAILBOX_H
@@ -13,17 +15,13 @@
 
 struct letter { /* first member of whatever is sent */
 	struct letter *next;
-	size_t weight; /* bytes it stands for */
 };
 
 struct mailbox;
 
-struct mailbox *mailbox_new(size_t max_bytes); /* NULL with errno if the system refuses */
-void mailbox_free(struct mailbox *m);          /* the letters inside must have been taken */
+struct mailbox *mailbox_new(void);    /* NULL with errno if the system refuses */
+void mailbox_free(struct mailbox *m); /* the letters inside must have been taken */
 
-/* Has room for more?  Only a hint for senders that can wait: mailbox_send() always
- * accepts, because what follows from a delivery is never refused. */
-bool mailbox_has_room(struct mailbox *m);
 void mailbox_send(struct mailbox *m, struct letter *l);
 /* Everything sent so far, oldest first; waits up to `wait_ms` (-1: for ever, 0: not at
  * all) while there is nothing.  NULL: still nothing. */

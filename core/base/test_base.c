@@ -469,6 +469,25 @@ static void a_line_from_outside_stays_one_line(void **state)
 	log_capture(NULL, NULL);
 }
 
+static void many_lines_of_one_kind_are_counted(void **state)
+{
+	struct lines l = {0};
+	struct log_limit limit = {0};
+
+	(void)state;
+	log_capture(keep_line, &l);
+	for (int i = 0; i < LOG_BURST + 7; i++)
+		log_limited(&limit, LOG_WARN, "number %d", i);
+	assert_int_equal(l.n, LOG_BURST);
+	limit.until = 0; /* the minute is over */
+	log_limited(&limit, LOG_WARN, "another");
+	assert_string_equal(l.last, "another (and before it 7 more of this kind)");
+	log_limited(&limit, LOG_WARN, "one more");
+	assert_string_equal(l.last, "one more");
+	log_capture(NULL, NULL);
+	assert_int_equal(l.n, LOG_BURST + 2);
+}
+
 static void a_repeated_line_is_said_once(void **state)
 {
 	struct lines l = {0};
@@ -502,7 +521,7 @@ static void *send_many(void *arg)
 	for (int i = 0; i < 1000; i++) {
 		struct note *note = mem_new(struct note);
 
-		*note = (struct note){{NULL, 10}, s->from, i};
+		*note = (struct note){{NULL}, s->from, i};
 		mailbox_send(s->m, &note->letter);
 	}
 	return NULL;
@@ -517,7 +536,7 @@ static bool is_readable(int fd)
 
 static void letters_of_each_sender_arrive_in_order(void **state)
 {
-	struct mailbox *m = mailbox_new(1 << 20);
+	struct mailbox *m = mailbox_new();
 	struct sender senders[3] = {{m, 0}, {m, 1}, {m, 2}};
 	pthread_t threads[3];
 	int next[3] = {0};
@@ -542,24 +561,20 @@ static void letters_of_each_sender_arrive_in_order(void **state)
 	mailbox_free(m);
 }
 
-static void room_and_readiness_follow_what_is_inside(void **state)
+static void readiness_follows_what_is_inside(void **state)
 {
-	struct mailbox *m = mailbox_new(100);
-	struct note a = {{NULL, 60}, 0, 0}, b = {{NULL, 60}, 0, 1};
+	struct mailbox *m = mailbox_new();
+	struct note a = {{NULL}, 0, 0}, b = {{NULL}, 0, 1};
 
 	(void)state;
-	assert_true(mailbox_has_room(m));
 	assert_false(is_readable(mailbox_fd(m)));
 	assert_null(mailbox_take(m, 5));
 	mailbox_send(m, &a.letter);
-	assert_true(mailbox_has_room(m));
 	mailbox_send(m, &b.letter);
-	assert_false(mailbox_has_room(m));
 	assert_true(is_readable(mailbox_fd(m)));
 	assert_ptr_equal(mailbox_take(m, 1000), &a);
 	assert_ptr_equal(a.letter.next, &b);
 	assert_null(b.letter.next);
-	assert_true(mailbox_has_room(m));
 	assert_false(is_readable(mailbox_fd(m)));
 	mailbox_free(m);
 	mailbox_free(NULL);
@@ -634,8 +649,9 @@ int main(void)
 		cmocka_unit_test(levels_below_the_least_are_silent),
 		cmocka_unit_test(a_line_from_outside_stays_one_line),
 		cmocka_unit_test(a_repeated_line_is_said_once),
+		cmocka_unit_test(many_lines_of_one_kind_are_counted),
 		cmocka_unit_test(letters_of_each_sender_arrive_in_order),
-		cmocka_unit_test(room_and_readiness_follow_what_is_inside),
+		cmocka_unit_test(readiness_follows_what_is_inside),
 		cmocka_unit_test(without_a_descriptor_there_is_no_mailbox),
 	};
 

@@ -29,6 +29,7 @@ struct admin {
 	struct loop_watch *watch;
 	struct client *clients;
 	int n;
+	size_t held; /* bytes of requests that have not ended in a line */
 };
 
 static void hang_up(struct client *c)
@@ -49,6 +50,7 @@ static void client_free(struct client *c)
 	*at = c->next;
 	c->admin->n--;
 	hang_up(c);
+	c->admin->held -= c->in.len;
 	buf_free(&c->in);
 	free(c);
 }
@@ -111,6 +113,7 @@ static void serve(struct client *c)
 	struct buf line = c->in;
 
 	c->in = rest;
+	c->admin->held -= len + 1;
 	service_request(c->admin->service, line.data, len, &reply);
 	buf_free(&line);
 }
@@ -123,8 +126,10 @@ static void on_readable(void *arg)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0 && c->in.len + (size_t)n <= ADMIN_MAX_REQUEST) {
+	if (n > 0 && c->in.len + (size_t)n <= ADMIN_MAX_REQUEST &&
+	    c->admin->held + (size_t)n <= ADMIN_MAX_HELD) {
 		buf_add(&c->in, bytes, (size_t)n);
+		c->admin->held += (size_t)n;
 		serve(c);
 		return;
 	}

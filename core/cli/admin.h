@@ -13,6 +13,7 @@
 
 #define ADMIN_MAX_REQUEST (2 * 1024 * 1024) /* an event and its envelope */
 #define ADMIN_MAX_CLIENTS 32
+#define ADMIN_MAX_HELD    (8 * 1024 * 1024) /* of all clients together; more is hung up on */
 
 struct admin;
 

@@ -13,6 +13,9 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #define LISTEN_MAX_BODY    (26 * 1024 * 1024) /* GitHub sends up to 25 MB */
 #define LISTEN_CONNECTIONS 256
@@ -21,6 +24,7 @@
 #define DRAIN_MS           10000 /* systemd kills after 90 s */
 #define CLOSE_S            10
 #define DESCRIPTORS        65536
+#define TRIM_MS            10000
 #define LOOK_FIRST_MS      2    /* people and systemd wait for readiness: often at first, */
 #define LOOK_LAST_MS       1000 /* and seldom when it takes its time */
 
@@ -31,8 +35,10 @@ struct daemon {
 	struct loader *loader;
 	struct admin *admin;
 	struct loop_watch *term, *interrupt, *hangup;
-	struct loop_timer *ready, *watchdog;
+	struct loop_timer *ready, *watchdog, *trim;
 	int64_t look_ms;
+	uint64_t accepted; /* as last seen by trim() */
+	bool trimmed;      /* and nothing came since */
 	bool stopping;
 };
 
@@ -92,6 +98,32 @@ static void feed_watchdog(void *arg)
 	loop_timer_set(d->watchdog, notify_watchdog_ms());
 }
 
+/* glibc keeps what a burst took.  Large blocks are to be mapped whatever was freed before, or
+ * bodies of requests would scatter the heap; and what is free goes back when it is quiet. */
+static void set_memory(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+#endif
+}
+
+static void trim(void *arg)
+{
+	struct daemon *d = arg;
+	uint64_t accepted = engine_stats(d->service.engine).accepted;
+
+	if (accepted != d->accepted)
+		d->trimmed = false;
+#ifdef __GLIBC__
+	else if (!d->trimmed)
+		d->trimmed = malloc_trim(0) >= 0;
+#endif
+	d->accepted = accepted;
+	loop_timer_set(d->trim, TRIM_MS);
+}
+
 static void count_refused(int status, const char *path, void *arg)
 {
 	struct service *s = arg;
@@ -116,6 +148,7 @@ static struct http_server *open_server(struct service *s, const char *key, const
 	struct http_server_options o = {
 		.address = address,
 		.max_body = max_body,
+		.max_bodies = (size_t)s->config->max_intake,
 		.timeout_ms = REQUEST_MS,
 		.max_connections = connections,
 		.certificate = senders ? s->config->certificate : NULL,
@@ -279,6 +312,8 @@ static void serve(struct daemon *d)
 	d->hangup = loop_watch_signal(loop, SIGHUP, on_hangup, d);
 	d->ready = loop_timer_new(loop, look_ready, d);
 	d->watchdog = loop_timer_new(loop, feed_watchdog, d);
+	d->trim = loop_timer_new(loop, trim, d);
+	loop_timer_set(d->trim, TRIM_MS);
 	engine_start(d->service.engine);
 	runtime_start(d->service.runtime);
 	d->look_ms = LOOK_FIRST_MS;
@@ -316,6 +351,7 @@ static void close_all(struct daemon *d)
 		d->network->free(d->network);
 	loop_timer_free(d->ready);
 	loop_timer_free(d->watchdog);
+	loop_timer_free(d->trim);
 	loop_free(s->loop);
 }
 
@@ -362,6 +398,7 @@ int verb_run(const struct options *o)
 	struct daemon d = {.service.world = world_real()};
 	int status = EX_CONFIG;
 
+	set_memory();
 	if (check(&d, o)) {
 		set_log(o, d.service.config);
 		d.service.started_at = d.service.world->wall(d.service.world);

@@ -7,7 +7,9 @@
 
 /* Pages look at so many rows at most, so that a search for a rare event cannot hold the
  * journal thread. */
-#define LOOK_AT_MOST 5000
+/* Intake waits while a page is read: it takes some milliseconds, whatever events there are. */
+#define LOOK_AT_MOST 1000
+#define LOOK_BYTES   (4 * 1024 * 1024)
 #define MOST_TARGETS 1000 /* with a dead letter of the same event */
 
 static const char *target_name(const struct names *names, uint32_t target)
@@ -173,7 +175,13 @@ struct page {
 	size_t lines;
 	uint64_t last;
 	uint64_t looked;
+	size_t bytes;
 };
+
+static bool is_full(const struct page *p)
+{
+	return p->lines >= p->query->limit || p->looked >= LOOK_AT_MOST || p->bytes >= LOOK_BYTES;
+}
 
 /* How often this stands in the verdicts; not in a text of theirs, where quotes are escaped. */
 static size_t count_in(const struct journal_event *row, const char *words)
@@ -212,8 +220,9 @@ static bool add_event(const struct journal_event *row, void *arg)
 
 	page->last = row->event->seq;
 	page->looked++;
+	page->bytes += event_size(row->event);
 	if (!wanted(page->query, row))
-		return true;
+		return !is_full(page);
 	list = deliveries(page->journal, page->names, row, page->err);
 	if (!list)
 		return false;
@@ -224,18 +233,19 @@ static bool add_event(const struct journal_event *row, void *arg)
 	json_object_set_new(head, "shadow", json_boolean(count_in(row, "\"shadow\":[") > 0));
 	json_decref(list);
 	jsonline_add(page->out, head);
-	return ++page->lines < page->query->limit;
+	page->lines++;
+	return !is_full(page);
 }
 
 bool view_events(struct journal *j, const struct names *names, const struct view_query *q,
 		 struct buf *out, uint64_t *next, struct err *err)
 {
-	struct page page = {j, names, q, out, err, 0, 0, 0};
+	struct page page = {j, names, q, out, err, 0, 0, 0, 0};
 	uint64_t before = q->before ? q->before : UINT64_MAX;
 	enum journal_status status =
 		journal_events(j, before, true, LOOK_AT_MOST, add_event, &page, err);
 
-	*next = page.lines >= q->limit || page.looked >= LOOK_AT_MOST ? page.last : 0;
+	*next = is_full(&page) ? page.last : 0;
 	return status == JOURNAL_OK || status == JOURNAL_ABSENT;
 }
 
@@ -325,7 +335,8 @@ struct letters {
 	uint64_t last;
 };
 
-static json_t *letter_json(struct journal *j, const struct names *names, const struct delivery *d)
+static json_t *letter_json(struct journal *j, const struct names *names, const struct delivery *d,
+			   bool whole)
 {
 	json_t *o = delivery_json(names, d);
 	struct journal_event row;
@@ -337,9 +348,12 @@ static json_t *letter_json(struct journal *j, const struct names *names, const s
 	if (journal_event(j, d->seq, &row, NULL) == JOURNAL_OK) {
 		json_object_set_new(o, "type", json_string(row.event->type));
 		json_object_set_new(o, "subject", jsonline_text(row.event->subject));
-		json_object_set_new(o, "event", event_object(row.event));
+		if (whole)
+			json_object_set_new(o, "event", event_object(row.event));
 		journal_event_clear(&row);
 	}
+	if (!whole)
+		json_object_del(o, "trail");
 	return o;
 }
 
@@ -351,9 +365,7 @@ static bool add_letter(const struct delivery *d, void *arg)
 	/* A page ends between two events, because the next one starts after one. */
 	if (letters->lines >= letters->limit && d->seq != letters->last)
 		return false;
-	o = letter_json(letters->journal, letters->names, d);
-	json_object_del(o, "event");
-	json_object_del(o, "trail");
+	o = letter_json(letters->journal, letters->names, d, false);
 	jsonline_add(letters->out, o);
 	letters->last = d->seq;
 	letters->lines++;
@@ -384,7 +396,7 @@ bool view_letter(struct journal *j, const struct names *names, uint64_t seq, uin
 	}
 	dead = d.state == DELIVERY_DEAD;
 	if (dead)
-		jsonline_add(out, letter_json(j, names, &d));
+		jsonline_add(out, letter_json(j, names, &d, true));
 	else
 		err_set(err, "the delivery %llu/%s is not dead: it is %s", (unsigned long long)seq,
 			target_name(names, target), delivery_state_name(d.state));

@@ -14,10 +14,10 @@
 #define DEFAULT_DIRECTORY "/etc/pointsman/conf.d"
 #define LONGEST_NAME      64 /* filled in */
 
-static const char *const core_keys[] = {"state",           "plugins",  "admin",     "listen",
-					"metrics",         "keep",     "keep-dead", "dedupe",
-					"max-journal",     "min-free", "log",       "certificate",
-					"certificate-key", "proxy",    "ca",        NULL};
+static const char *const core_keys[] = {
+	"state",       "plugins",         "admin",       "listen",   "metrics",    "keep",
+	"keep-dead",   "dedupe",          "max-journal", "min-free", "max-intake", "log",
+	"certificate", "certificate-key", "proxy",       "ca",       NULL};
 static const char *const several[] = {"plugins", NULL};
 
 struct loading {
@@ -154,6 +154,7 @@ static void read_core(struct config *c, const struct section *s)
 	c->dedupe_count = 5000000;
 	c->max_journal = 20LL << 30;
 	c->min_free = 256LL << 20;
+	c->max_intake = 16LL << 20;
 	section_check_keys(s, core_keys, several, false);
 	c->state = section_path(s, "state");
 	if (!c->state)
@@ -173,6 +174,7 @@ static void read_core(struct config *c, const struct section *s)
 	read_keep(c, s);
 	section_size(s, "max-journal", &c->max_journal);
 	section_size(s, "min-free", &c->min_free);
+	section_size(s, "max-intake", &c->max_intake);
 }
 
 /* Remember the name under which the next element of its list will stand. */

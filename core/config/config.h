@@ -147,7 +147,7 @@ struct config {
 	char *certificate, *certificate_key, *proxy, *ca; /* or NULL */
 	char *log;                                        /* "info", "debug json", .. */
 	int64_t keep_ms, keep_bytes, keep_dead_ms, keep_dead_count;
-	int64_t dedupe_ms, dedupe_count, max_journal, min_free;
+	int64_t dedupe_ms, dedupe_count, max_journal, min_free, max_intake;
 
 	struct instance_config *instances;
 	size_t ninstances, instances_cap;

@@ -117,8 +117,8 @@ void announce_intake(struct engine *e, struct event *ev, const char *why)
 {
 	struct intake_deaths *d = &e->intake;
 
-	log_error("event %llu (%s): %s; kept as dead letter %llu/intake",
-		  (unsigned long long)ev->seq, ev->type, why, (unsigned long long)ev->seq);
+	log_limited(&d->lines, LOG_ERROR, "event %llu (%s): %s; kept as dead letter %llu/intake",
+		    (unsigned long long)ev->seq, ev->type, why, (unsigned long long)ev->seq);
 	if (!d->quiet) {
 		d->quiet = true;
 		loop_timer_set(d->timer, GATHER_MS);

@@ -317,9 +317,10 @@ static void say_retry(struct target *t, const struct delivery *d)
 
 	if (d->state != DELIVERY_RETRY || !d->why)
 		return;
-	log_warn("%s: event %llu: %s; attempt %u, next at %s, gives up at %s", t->section->name,
-		 (unsigned long long)d->seq, d->why, d->attempt, units_time_text(d->due, when),
-		 units_time_text(d->first_at + t->section->retry.for_ms, until));
+	log_limited(&t->retries, LOG_WARN,
+		    "%s: event %llu: %s; attempt %u, next at %s, gives up at %s", t->section->name,
+		    (unsigned long long)d->seq, d->why, d->attempt, units_time_text(d->due, when),
+		    units_time_text(d->first_at + t->section->retry.for_ms, until));
 }
 
 /* A held delivery has no number: it gets one to be cancelled under. */

@@ -435,10 +435,15 @@ const struct engine_call *engine_find(struct engine *e, uint64_t number)
 	return call ? &call->public : NULL;
 }
 
-bool engine_has_room(struct engine *e, const char **why)
+enum engine_room engine_room(struct engine *e, size_t bytes, const char **why)
 {
 	*why = "the daemon is stopping";
-	return !e->draining && room_is(e->room, why);
+	return e->draining ? ROOM_NONE : room_for(e->room, bytes, why);
+}
+
+bool engine_has_room(struct engine *e, const char **why)
+{
+	return engine_room(e, 0, why) == ROOM_FREE;
 }
 
 void engine_when_room(struct engine *e, void (*fn)(void *arg), void *arg)

@@ -70,9 +70,17 @@ void engine_ready(struct engine *e, const char *name, bool ready);
 /* The call a number names, or NULL if it has ended. */
 const struct engine_call *engine_find(struct engine *e, uint64_t number);
 
-/* Has the journal room for more from sources?  *why tells if not (queue, disk, size). */
-bool engine_has_room(struct engine *e, const char **why);
-/* Told once when there is room again. */
+enum engine_room {
+	ROOM_FREE,
+	ROOM_SHARE, /* not for who asks: too much of its own is on the way */
+	ROOM_NONE,  /* for nobody: queue, disk or size of the journal */
+};
+/* May a source bring more of whose events `bytes` are on their way to the disk?  *why, good
+ * until the next call, tells if not.  What may be on the way is `max-intake`, of which each
+ * source has the same share, so that one that floods leaves room for the others. */
+enum engine_room engine_room(struct engine *e, size_t bytes, const char **why);
+bool engine_has_room(struct engine *e, const char **why); /* for who is no source */
+/* Told once when there is room again for somebody. */
 void engine_when_room(struct engine *e, void (*fn)(void *arg), void *arg);
 
 /* End a call.  What follows from it is added to `t`; submit t afterwards.  False: the number

@@ -14,6 +14,7 @@
 #ifndef POINTSMAN_ENGINE_ENGINE_INSIDE_H
 #define POINTSMAN_ENGINE_ENGINE_INSIDE_H
 
+#include "base/log.h"
 #include "base/map.h"
 #include "engine/calls.h"
 #include "engine/engine.h"
@@ -26,7 +27,7 @@ struct kept_events { /* of deliveries that may start soon, by seq; the first lea
 		struct event *event;
 	} * list;
 	size_t first, end, cap;
-	size_t bytes;
+	size_t bytes, most; /* most: the share of the lane */
 };
 
 struct target {
@@ -38,13 +39,14 @@ struct target {
 	struct engine_target ops; /* deliver NULL: nobody has registered */
 	bool ready;
 	uint64_t next;  /* every event at or below it was offered or skipped */
-	bool reading;   /* a read of the journal is under way */
+	bool behind;    /* is to read the journal when it is its turn */
 	bool overflows; /* while a batch is taken: it is full, and missed this one */
 	uint64_t missed;
 	uint64_t cursor; /* as last written */
 	struct kept_events kept;
 	struct order order;
-	struct flight *boarding; /* whose turn has not come, or NULL */
+	struct flight *boarding;  /* whose turn has not come, or NULL */
+	struct log_limit retries; /* lines about them */
 };
 
 struct start {                       /* a delivery that is to be called, from the loop */
@@ -68,6 +70,7 @@ struct flight {              /* starts that go in one call */
 
 struct intake_deaths { /* dead letters of intake, told once a minute */
 	bool quiet;
+	struct log_limit lines;
 	uint32_t count; /* since the last telling */
 	struct event *first;
 	char *why;
@@ -94,6 +97,7 @@ struct engine {
 	struct flight *flights, **flights_end; /* whose turn it is */
 	bool starting;                         /* a turn for them was asked for */
 	bool scheduling;                       /* `timer` is set to the next turn */
+	bool reading;                          /* some target reads the journal */
 	uint64_t last_seq, submitted, durable;
 	int64_t ahead; /* of the wall clock over boot time, as lanes were last told */
 	uint64_t accepted, duplicates, refused;

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <time.h>
 
-#define QUEUE_BYTES    (32 * 1024 * 1024)
 #define BATCH_EVENTS   512
 #define BATCH_BYTES    (1024 * 1024)
 #define FULL_PAUSE_MS  1000
@@ -36,8 +35,9 @@ struct journal_thread {
 	struct mailbox *in, *out;
 	struct loop_watch *watch;
 	struct task *waiting; /* taken from the mailbox, not yet worked on; oldest first */
+	size_t in_hand;       /* the loop's: bytes of txns that have not come back */
 	atomic_bool ending, full;
-	atomic_llong bytes;
+	atomic_llong bytes, used;
 	atomic_ullong floor;
 	bool failed; /* the thread's own */
 	bool reserve_spent;
@@ -85,7 +85,7 @@ static struct txn *next_batch(struct journal_thread *t)
 			first = task->txn;
 		last = task->txn;
 		events += events_in(task->txn);
-		bytes += task->letter.weight;
+		bytes += task->txn->weight;
 		free(task);
 	}
 	return first;
@@ -154,6 +154,12 @@ static void give_up(struct journal_thread *t, struct txn *txns)
 	send_batch(t, txns, &none);
 }
 
+static void measure(struct journal_thread *t)
+{
+	atomic_store(&t->bytes, journal_bytes(t->options.journal));
+	atomic_store(&t->used, journal_used(t->options.journal));
+}
+
 static void run_batch(struct journal_thread *t, struct txn *txns)
 {
 	struct world *w = t->options.world;
@@ -178,7 +184,7 @@ static void run_batch(struct journal_thread *t, struct txn *txns)
 		return;
 	}
 	not_full(t);
-	atomic_store(&t->bytes, journal_bytes(t->options.journal));
+	measure(t);
 	send_batch(t, txns, &batch);
 }
 
@@ -203,7 +209,7 @@ static void prune(struct journal_thread *t)
 				 &t->more_to_prune, &err);
 	if (status == JOURNAL_FAILED)
 		report_failure(t, err.text);
-	atomic_store(&t->bytes, journal_bytes(t->options.journal));
+	measure(t);
 }
 
 static bool deadline_due(struct journal_thread *t)
@@ -228,8 +234,6 @@ static int64_t patience(struct journal_thread *t)
 	return wait > 0 ? wait : 0;
 }
 
-/* Only when all that was taken is done: what waits must count against the mailbox's
- * bound. */
 static void take_letters(struct journal_thread *t)
 {
 	struct letter *l;
@@ -270,6 +274,16 @@ static void *work(void *arg)
 	return NULL;
 }
 
+static void deliver_batch(struct journal_thread *t, struct task *task)
+{
+	size_t bytes = 0;
+
+	for (const struct txn *x = task->txns; x; x = (const void *)x->letter.next)
+		bytes += x->weight;
+	t->options.durable(task->txns, &task->batch, t->options.arg);
+	t->in_hand -= bytes;
+}
+
 static void deliver(struct journal_thread *t, struct task *task)
 {
 	if (task->failure)
@@ -279,7 +293,7 @@ static void deliver(struct journal_thread *t, struct task *task)
 	else if (task->job)
 		task->done(task->arg);
 	else
-		t->options.durable(task->txns, &task->batch, t->options.arg);
+		deliver_batch(t, task);
 	free(task->failure);
 	free(task);
 }
@@ -304,10 +318,10 @@ struct journal_thread *journal_thread_start(const struct journal_thread_options 
 	int problem;
 
 	t->options = *options;
-	t->in = mailbox_new(QUEUE_BYTES);
-	t->out = mailbox_new(QUEUE_BYTES);
+	t->in = mailbox_new();
+	t->out = mailbox_new();
 	t->pruned_at = options->world->boot(options->world);
-	atomic_store(&t->bytes, journal_bytes(options->journal));
+	measure(t);
 	problem = t->in && t->out ? pthread_create(&t->id, NULL, work, t) : errno;
 	if (problem) {
 		err_set(err, "no thread for the journal: the system refuses one (%s)",
@@ -348,21 +362,12 @@ void journal_thread_end(struct journal_thread *t)
 	free(t);
 }
 
-static size_t weight_of(const struct txn *txn)
-{
-	size_t n = 64;
-
-	for (size_t i = 0; i < txn->n; i++)
-		n += 256 + (txn->changes[i].event ? event_size(txn->changes[i].event) : 0);
-	return n;
-}
-
 void journal_thread_submit(struct journal_thread *t, struct txn *txn)
 {
 	struct task *task = mem_new(struct task);
 
 	task->txn = txn;
-	task->letter.weight = weight_of(txn);
+	t->in_hand += txn->weight;
 	mailbox_send(t->in, &task->letter);
 }
 
@@ -377,9 +382,9 @@ void journal_thread_ask(struct journal_thread *t, journal_job_fn *job, void (*do
 	mailbox_send(t->in, &task->letter);
 }
 
-bool journal_thread_has_room(struct journal_thread *t)
+size_t journal_thread_in_hand(const struct journal_thread *t)
 {
-	return mailbox_has_room(t->in);
+	return t->in_hand;
 }
 
 bool journal_thread_disk_full(struct journal_thread *t)
@@ -390,6 +395,11 @@ bool journal_thread_disk_full(struct journal_thread *t)
 int64_t journal_thread_bytes(struct journal_thread *t)
 {
 	return (int64_t)atomic_load(&t->bytes);
+}
+
+int64_t journal_thread_used(struct journal_thread *t)
+{
+	return (int64_t)atomic_load(&t->used);
 }
 
 void journal_thread_floor(struct journal_thread *t, uint64_t seq)

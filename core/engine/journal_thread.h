@@ -42,9 +42,11 @@ void journal_thread_submit(struct journal_thread *t, struct txn *txn);
 void journal_thread_ask(struct journal_thread *t, journal_job_fn *job, void (*done)(void *arg),
 			void *arg);
 
-bool journal_thread_has_room(struct journal_thread *t); /* in its queue */
+/* Bytes of what was handed over and has not come back; loop thread. */
+size_t journal_thread_in_hand(const struct journal_thread *t);
 bool journal_thread_disk_full(struct journal_thread *t);
 int64_t journal_thread_bytes(struct journal_thread *t); /* of the journal's files */
+int64_t journal_thread_used(struct journal_thread *t);  /* of what is in them */
 /* The lowest cursor of all lanes: history below it may be pruned. */
 void journal_thread_floor(struct journal_thread *t, uint64_t seq);
 

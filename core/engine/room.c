@@ -20,12 +20,22 @@ struct room {
 	struct journal_thread *thread;
 	struct loop_timer *timer;
 	struct waiter *waiters;
-	int64_t looked_at; /* boot time */
-	bool full;         /* as last looked: disk or size */
+	size_t most, share; /* bytes on the way, of all and of one source */
+	int64_t looked_at;  /* boot time */
+	bool full;          /* as last looked: disk or size */
 	struct err why;
 };
 
 static void tell(void *arg);
+
+static size_t sources_in(const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->ninstances; i++)
+		n += c->instances[i].kind == INSTANCE_SOURCE && c->instances[i].enabled;
+	return n ? n : 1;
+}
 
 struct room *room_new(struct world *world, struct loop *loop, const struct config *config)
 {
@@ -35,6 +45,8 @@ struct room *room_new(struct world *world, struct loop *loop, const struct confi
 	r->config = config;
 	r->timer = loop_timer_new(loop, tell, r);
 	r->looked_at = INT64_MIN / 2;
+	r->most = (size_t)config->max_intake;
+	r->share = r->most / sources_in(config);
 	return r;
 }
 
@@ -61,14 +73,17 @@ static bool measure(struct room *r)
 {
 	const struct config *c = r->config;
 	int64_t free_bytes = r->world->disk_free(r->world, c->state);
-	int64_t size = r->thread ? journal_thread_bytes(r->thread) : 0;
+	int64_t size = r->thread ? journal_thread_used(r->thread) : 0;
+	/* Once full, some has to be free again, or it would stop and go with each event. */
+	int64_t most = r->full ? c->max_journal / 16 * 15 : c->max_journal;
+	int64_t least = r->full ? c->min_free / 16 * 17 : c->min_free;
 
-	if (c->max_journal > 0 && size > c->max_journal) {
+	if (most > 0 && size > most) {
 		err_set(&r->why, "the journal has %.1f %s, over `max-journal`",
 			(double)size / (size < 1000000 ? 1e3 : 1e6), size < 1000000 ? "kB" : "MB");
 		return true;
 	}
-	if (free_bytes >= 0 && free_bytes < c->min_free) {
+	if (free_bytes >= 0 && free_bytes < least) {
 		err_set(&r->why, "%lld MB are free on the disk of %s, less than `min-free`",
 			(long long)free_bytes / 1000000, c->state);
 		return true;
@@ -91,7 +106,7 @@ static void look(struct room *r)
 		log_info("intake goes on: there is room again");
 }
 
-bool room_is(struct room *r, const char **why)
+enum engine_room room_for(struct room *r, size_t bytes, const char **why)
 {
 	look(r);
 	*why = "";
@@ -99,9 +114,14 @@ bool room_is(struct room *r, const char **why)
 		*why = r->why.text;
 	else if (r->thread && journal_thread_disk_full(r->thread))
 		*why = "the disk of the journal is full";
-	else if (r->thread && !journal_thread_has_room(r->thread))
+	else if (r->thread && journal_thread_in_hand(r->thread) >= r->most)
 		*why = "the journal is behind";
-	return !**why;
+	if (**why)
+		return ROOM_NONE;
+	if (bytes < r->share)
+		return ROOM_FREE;
+	*why = "its share of `max-intake` is on the way to the disk";
+	return r->share < r->most ? ROOM_SHARE : ROOM_NONE;
 }
 
 static void tell(void *arg)
@@ -110,7 +130,7 @@ static void tell(void *arg)
 	struct waiter *list = r->waiters;
 	const char *why;
 
-	if (!room_is(r, &why)) {
+	if (room_for(r, 0, &why) != ROOM_FREE) {
 		loop_timer_set(r->timer, r->full ? LOOK_MS : SOON_MS);
 		return;
 	}

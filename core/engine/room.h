@@ -1,8 +1,8 @@
 /*
  * room - may more events be taken in?
  *
- * Looks at the journal thread's queue, the size of the journal (`max-journal`) and what is
- * free on its disk (`min-free`).  Loop thread only.
+ * Looks at what is on its way to the disk (`max-intake`), the size of the journal
+ * (`max-journal`) and what is free on its disk (`min-free`).  Loop thread only.
  */
 #ifndef POINTSMAN_ENGINE_ROOM_H
 #define POINTSMAN_ENGINE_ROOM_H
@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "base/world.h"
 #include "config/config.h"
+#include "engine/engine.h"
 #include "engine/journal_thread.h"
 
 struct room;
@@ -18,7 +19,8 @@ struct room *room_new(struct world *world, struct loop *loop, const struct confi
 void room_free(struct room *r);
 void room_watch(struct room *r, struct journal_thread *t); /* from when the thread runs */
 
-bool room_is(struct room *r, const char **why); /* *why is good until the next call */
+/* As engine_room(). */
+enum engine_room room_for(struct room *r, size_t bytes, const char **why);
 /* Told once, from the loop, when there is room again. */
 void room_when(struct room *r, void (*fn)(void *arg), void *arg);
 

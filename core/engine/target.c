@@ -5,10 +5,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCAN_AT_ONCE  20000
+/* The journal thread serves intake between two reads: one may take a few milliseconds. */
+#define SCAN_AT_ONCE  1000
+#define READ_EVENTS   128
 #define READ_AT_LEAST 64  /* duties: a look into the journal for each one would cost */
 #define CURSOR_STEP   256 /* likewise */
-#define KEPT_BYTES    (8 * 1024 * 1024) /* of events, of one lane */
+#define READ_BYTES    (1024 * 1024)
+/* Of all targets together; each has the same share, so that a thousand of them take little more
+ * memory than ten. */
+#define KEPT_BYTES     (8 * 1024 * 1024)
+#define ROWS_IN_ALL    (2 * LANE_MAX_ROWS)
+#define ROWS_LEAST     500
+#define WAITING_IN_ALL (16 * LANE_MAX_WAITING)
+#define WAITING_LEAST  128
+
+static size_t targets_in(const struct config *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->ninstances; i++)
+		n += c->instances[i].kind == INSTANCE_ACTION ||
+		     c->instances[i].kind == INSTANCE_SINK;
+	return n ? n : 1;
+}
+
+static size_t share_of(size_t all, size_t targets, size_t least, size_t most)
+{
+	size_t share = all / targets;
+
+	return share > most ? most : share < least ? least : share;
+}
+
+static void share_memory(struct target *t, struct lane_settings *settings, size_t targets)
+{
+	settings->max_rows = share_of(ROWS_IN_ALL, targets, ROWS_LEAST, LANE_MAX_ROWS);
+	settings->max_waiting = share_of(WAITING_IN_ALL, targets, WAITING_LEAST, LANE_MAX_WAITING);
+	t->kept.most = KEPT_BYTES / targets;
+}
 
 struct target *target_new(struct engine *e, const struct instance_config *section, uint32_t number,
 			  uint64_t cursor, struct err *err)
@@ -16,6 +49,7 @@ struct target *target_new(struct engine *e, const struct instance_config *sectio
 	struct lane_settings settings = lane_settings_of(section);
 	struct target *t = mem_new(struct target);
 
+	share_memory(t, &settings, targets_in(e->options.config));
 	t->engine = e;
 	t->section = section;
 	t->first_name = engine_first_name(e, section->name);
@@ -91,7 +125,7 @@ static void keep_event(struct target *t, struct event *ev)
 	struct kept_events *k = &t->kept;
 	size_t at, bytes = event_size(ev);
 
-	if (k->bytes + bytes > KEPT_BYTES || holds(k, place_of(k, ev->seq), ev->seq))
+	if (k->bytes + bytes > k->most || holds(k, place_of(k, ev->seq), ev->seq))
 		return;
 	make_room(k);
 	at = place_of(k, ev->seq);
@@ -188,17 +222,19 @@ struct reading {
 		struct event *event;
 		struct duty duty;
 	} * found;
-	size_t n, cap;
+	size_t n, cap, bytes;
 	struct err err;
 	bool failed;
 };
 
-static void found_duty(struct event *ev, const struct duty *duty, void *arg)
+static bool found_duty(struct event *ev, const struct duty *duty, void *arg)
 {
 	struct reading *r = arg;
 
 	mem_room(r->found, r->n, r->cap);
 	r->found[r->n++] = (struct read_duty){event_ref(ev), *duty};
+	r->bytes += event_size(ev);
+	return r->n < READ_EVENTS && r->bytes < READ_BYTES;
 }
 
 static void read_duties(struct journal *j, struct sequencer *s, void *arg)
@@ -210,6 +246,8 @@ static void read_duties(struct journal *j, struct sequencer *s, void *arg)
 				   &r->reached, found_duty, r, &r->err) != JOURNAL_OK;
 }
 
+static void read_next(struct engine *e, size_t from);
+
 static void took_duties(void *arg)
 {
 	struct reading *r = arg;
@@ -217,7 +255,7 @@ static void took_duties(void *arg)
 	struct lane_now now = engine_now(t->engine);
 	struct txn *txn = txn_new();
 
-	t->reading = false;
+	t->engine->reading = false;
 	if (r->failed) {
 		log_error("%s: the journal could not be read: %s", t->section->name, r->err.text);
 		r->reached = t->next;
@@ -232,25 +270,44 @@ static void took_duties(void *arg)
 	engine_hand_over(t->engine, txn);
 	if (!r->failed)
 		target_read(t);
+	read_next(t->engine, t->number + 1);
 	engine_schedule(t->engine);
 	free(r->found);
 	free(r);
 }
 
-void target_read(struct target *t)
+static void read_now(struct target *t)
 {
-	size_t wants = lane_wants(t->lane);
-	struct reading *r;
+	struct reading *r = mem_new(struct reading);
 
-	if (t->reading || t->next >= t->engine->last_seq || t->engine->ending ||
-	    wants < READ_AT_LEAST)
-		return;
-	t->reading = true;
-	r = mem_new(struct reading);
+	t->behind = false;
+	t->engine->reading = true;
 	r->target = t;
 	r->after = r->reached = t->next;
-	r->limit = wants;
+	r->limit = lane_wants(t->lane);
 	engine_ask(t->engine, read_duties, took_duties, r);
+}
+
+/* One read at a time, each lane in its turn: however many are behind, what comes in waits for
+ * one of them. */
+static void read_next(struct engine *e, size_t from)
+{
+	for (size_t i = 0; i < e->nnumbers && !e->reading; i++) {
+		struct target *t = e->by_number[(from + i) % e->nnumbers];
+
+		if (t && t->behind)
+			read_now(t);
+	}
+}
+
+void target_read(struct target *t)
+{
+	struct engine *e = t->engine;
+
+	if (t->next >= e->last_seq || e->ending || lane_wants(t->lane) < READ_AT_LEAST)
+		return;
+	t->behind = true;
+	read_next(e, t->number);
 }
 
 void target_cursor(struct target *t, struct txn *txn)

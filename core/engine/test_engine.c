@@ -44,6 +44,28 @@ static void an_event_is_delivered_and_its_end_is_durable(void **state)
 	assert_int_equal(b->b.calls, 0);
 }
 
+static void one_target_that_is_down_holds_up_no_other_and_loses_nothing(void **state)
+{
+	const size_t many = 1500;
+	size_t tried;
+
+	(void)state;
+	b = bench_new("retry = 1d, 1s..1s\n", "[rule r]\non = t.*\ndo = a, b\n");
+	b->a.act = fake_down;
+	b->b.act = fake_ok;
+	for (size_t i = 0; i < many; i++)
+		bench_send(b, "t.x", NULL, NULL);
+	BENCH_UNTIL(b, b->b.calls == many);
+	assert_in_range(b->a.calls, LANE_TROUBLE, many / 10);
+	for (size_t i = 1; i < many; i++)
+		assert_true(b->b.seqs[i - 1] < b->b.seqs[i]);
+	b->a.act = fake_ok;
+	tried = b->a.calls;
+	BENCH_UNTIL(b, engine_lane_cursor(b->engine, "a") == many + 2); /* opened, closed */
+	assert_in_range(b->a.calls, many, many + tried + 10);
+	assert_int_equal(bench_row(b, many, "a").state, DELIVERY_DONE);
+}
+
 static void a_repeat_is_answered_and_not_delivered(void **state)
 {
 	(void)state;
@@ -435,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FACT(an_event_is_delivered_and_its_end_is_durable),
+		FACT(one_target_that_is_down_holds_up_no_other_and_loses_nothing),
 		FACT(a_repeat_is_answered_and_not_delivered),
 		FACT(a_failed_delivery_comes_again_with_the_same_key),
 		FACT(numbers_of_ended_calls_find_nothing),

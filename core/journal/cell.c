@@ -27,6 +27,7 @@ struct cell *cell_copy(const struct cell *from)
 	struct cell *c = mem_new(struct cell);
 
 	*c = *from;
+	c->by_due = c->by_use = (struct heap_node){0};
 	c->group = mem_text(from->group);
 	c->slots = mem_zero(from->nslots * sizeof *c->slots);
 	memcpy(c->slots, from->slots, from->nslots * sizeof *c->slots);
@@ -43,6 +44,8 @@ void cell_free(struct cell *c)
 {
 	if (!c)
 		return;
+	heap_remove(&c->by_due);
+	heap_remove(&c->by_use);
 	free(c->group);
 	free(c->slots);
 	free(c->members);

@@ -1,13 +1,14 @@
 /*
  * cell - what one rule remembers for one group: slots, an open window, a count.
  *
- * A plain value.  Stored in the journal's space "cell" under cell_key() as the JSON that
- * cell_text() writes.
+ * A plain value, copied as one.  Stored in the journal's space "cell" under cell_key() as the JSON
+ * that cell_text() writes.
  */
 #ifndef POINTSMAN_JOURNAL_CELL_H
 #define POINTSMAN_JOURNAL_CELL_H
 
 #include "base/buf.h"
+#include "base/heap.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,8 @@ struct cell {
 	struct cell_member *members; /* oldest first */
 	size_t n, cap;
 	int64_t due; /* when time alone changes it, as its rule is now; not stored */
+	/* Its places in the router's state; in none while it is only a value. */
+	struct heap_node by_due, by_use;
 };
 
 struct cell *cell_new(enum cell_kind kind, uint32_t rule, const char *group, size_t nslots);

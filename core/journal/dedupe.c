@@ -214,6 +214,11 @@ static enum journal_status flush(struct dedupe *d, struct err *err)
 	return status;
 }
 
+enum journal_status dedupe_flush(struct dedupe *d, struct err *err)
+{
+	return d->n ? flush(d, err) : JOURNAL_OK;
+}
+
 enum journal_status dedupe_add(struct dedupe *d, const struct dedupe_mark *mark,
 			       const struct event *ev, struct err *err)
 {

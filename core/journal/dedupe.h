@@ -36,6 +36,8 @@ enum journal_status dedupe_find(struct dedupe *d, const struct dedupe_mark *mark
 /* Remember an event just added.  May write a run. */
 enum journal_status dedupe_add(struct dedupe *d, const struct dedupe_mark *mark,
 			       const struct event *ev, struct err *err);
+/* Put the recent ids into a run now, so that their events may be pruned. */
+enum journal_status dedupe_flush(struct dedupe *d, struct err *err);
 /* Forget runs that are over age or count; also makes the ids of events about to be pruned
  * durable in a run: events with seq >= the result may not be pruned. */
 enum journal_status dedupe_trim(struct dedupe *d, int64_t now, uint64_t *floor, struct err *err);

@@ -100,9 +100,9 @@ enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_eve
 				    void *arg, struct err *err);
 
 /* The duties to `target` in events with seq > after that have no row of their own: calls
- * `fn` for at most `limit`, looks at no more than `scan` events, and tells in *reached up to
- * where it looked. */
-typedef void journal_duty_fn(struct event *ev, const struct duty *duty, void *arg);
+ * `fn` for at most `limit` and until it says false, looks at no more than `scan` events, and
+ * tells in *reached up to where it looked. */
+typedef bool journal_duty_fn(struct event *ev, const struct duty *duty, void *arg);
 enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t after, size_t limit,
 				   size_t scan, uint64_t *reached, journal_duty_fn *fn, void *arg,
 				   struct err *err);
@@ -146,6 +146,7 @@ struct journal_limits {
 	int64_t keep_dead_ms, keep_dead_count;
 	uint64_t floor; /* nothing at or above this seq is pruned */
 	int64_t apart;  /* bytes in the file that are no history: ids to know */
+	int64_t most;   /* bytes in use: over it history gives way, whatever keep says; 0: never */
 };
 /* Remove what is over the limits, a bounded amount at a time, inside a transaction; *more
  * tells that there is more to do.  Never removes an event with a live delivery or a dead
@@ -154,6 +155,8 @@ enum journal_status journal_prune(struct journal *j, const struct journal_limits
 				  int64_t now, bool (*pinned)(uint64_t seq, void *arg), void *arg,
 				  bool *more, struct err *err);
 int64_t journal_bytes(struct journal *j); /* of all its files */
+/* Of what is in them: what was removed counts no more, though files shrink later. */
+int64_t journal_used(struct journal *j);
 /* Give up the reserve kept for finishing what was begun when the disk is full; false if it
  * is gone already.  Pruning makes it again once there is room. */
 bool journal_spend_reserve(struct journal *j);

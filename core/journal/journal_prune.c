@@ -71,12 +71,14 @@ static enum journal_status prune_dead(struct journal *j, const struct journal_li
 }
 
 /* How much ended history is over its limit, in bytes.  What is still owed has no limit but
- * max-journal, so its share, taken by numbers, does not count. */
+ * max-journal, so its share, taken by numbers, does not count.  Before that one is reached
+ * history gives way to it: or intake would stop for the sake of what is over. */
 static enum journal_status excess(struct journal *j, const struct journal_limits *limits,
 				  int64_t *bytes, struct err *err)
 {
 	int64_t pages, unused, first;
 	uint64_t end = limits->floor <= j->last ? limits->floor : j->last + 1;
+	int64_t used, over;
 	double share;
 	enum journal_status status = read_number(j, SQL_PAGES, &pages, err);
 
@@ -89,8 +91,11 @@ static enum journal_status excess(struct journal *j, const struct journal_limits
 	share = (uint64_t)first < end
 			? (double)(end - (uint64_t)first) / (double)(j->last + 1 - (uint64_t)first)
 			: 0;
-	*bytes = (int64_t)((double)((pages - unused) * PAGE_BYTES - limits->apart) * share) -
-		 limits->keep_bytes;
+	used = (pages - unused) * PAGE_BYTES;
+	over = limits->most ? used - limits->most : 0;
+	*bytes = (int64_t)((double)(used - limits->apart) * share) - limits->keep_bytes;
+	if (over > *bytes)
+		*bytes = over;
 	return status;
 }
 
@@ -191,6 +196,17 @@ static enum journal_status prune_events(struct pruning *p, bool *more)
 	if (p->removed && (status == JOURNAL_OK || status == JOURNAL_ABSENT))
 		status = journal_put(p->j, "journal", "last", last, (size_t)len, p->err);
 	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
+}
+
+int64_t journal_used(struct journal *j)
+{
+	int64_t pages = 0, unused = 0;
+	struct err err;
+
+	if (read_number(j, SQL_PAGES, &pages, &err) != JOURNAL_OK ||
+	    read_number(j, SQL_PAGES_FREE, &unused, &err) != JOURNAL_OK)
+		return 0; /* whatever is wrong, the next write tells */
+	return (pages - unused) * PAGE_BYTES;
 }
 
 static enum journal_status give_back_pages(struct journal *j, bool *more, struct err *err)

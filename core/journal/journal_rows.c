@@ -305,6 +305,7 @@ static enum journal_status has_row(struct journal *j, uint64_t seq, uint32_t tar
 struct duty_walk {
 	uint32_t target;
 	size_t found;
+	bool enough;
 	journal_duty_fn *fn;
 	void *arg;
 };
@@ -323,7 +324,7 @@ static enum journal_status hand_out(struct journal *j, struct duty_walk *w, uint
 	for (size_t i = 0; i < row.nduties; i++) {
 		if (row.duties[i].target != w->target)
 			continue;
-		w->fn(row.event, &row.duties[i], w->arg);
+		w->enough = !w->fn(row.event, &row.duties[i], w->arg);
 		w->found++;
 		break;
 	}
@@ -354,7 +355,7 @@ enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t 
 	enum journal_status status = JOURNAL_OK;
 
 	*reached = after;
-	for (size_t n = 0; n < scan && w.found < limit && status == JOURNAL_OK; n++) {
+	for (size_t n = 0; n < scan && w.found < limit && !w.enough && status == JOURNAL_OK; n++) {
 		sqlite3_stmt *s = journal_statement(j, SQL_EVENT_DUTIES);
 		bool named = false;
 

@@ -302,15 +302,16 @@ static void repeats_are_counted_with_their_event(void **state)
 
 struct seen_duties {
 	uint64_t seqs[64];
-	size_t n;
+	size_t n, most; /* most: when it has had enough; 0: never */
 };
 
-static void note_duty(struct event *ev, const struct duty *duty, void *arg)
+static bool note_duty(struct event *ev, const struct duty *duty, void *arg)
 {
 	struct seen_duties *s = arg;
 
 	assert_int_equal(duty->target, 7);
 	s->seqs[s->n++] = ev->seq;
+	return s->n != s->most;
 }
 
 static void a_duty_is_found_until_its_delivery_has_a_row(void **state)
@@ -348,6 +349,10 @@ static void a_search_for_duties_tells_how_far_it_looked(void **state)
 	assert_int_equal(reached, 4);
 	ok(f, journal_duties(f->j, 7, 10, 3, 4, &reached, note_duty, &s, &f->err));
 	assert_int_equal(reached, 10);
+	s.most = s.n + 2;
+	ok(f, journal_duties(f->j, 7, 0, 10, 100, &reached, note_duty, &s, &f->err));
+	assert_int_equal(s.n, s.most);
+	assert_int_equal(reached, 2);
 }
 
 static void a_delivery_comes_back_as_it_was_put(void **state)

@@ -7,9 +7,9 @@
 #ifndef POINTSMAN_LANE_BUCKET_H
 #define POINTSMAN_LANE_BUCKET_H
 
+#include "base/heap.h"
 #include "config/config.h"
 #include "lane/hashed.h"
-#include "lane/heap.h"
 
 struct bucket {
 	struct hashed_node node; /* by group; first member */

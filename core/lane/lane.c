@@ -19,6 +19,8 @@ struct lane_settings lane_settings_of(const struct instance_config *section)
 		.timeout_ms = section->timeout_ms + GRACE_MS,
 		.deadline_ms = section->deadline_ms,
 		.ordered = section->order_by != ORDER_NONE,
+		.max_waiting = LANE_MAX_WAITING,
+		.max_rows = LANE_MAX_ROWS,
 	};
 }
 
@@ -258,14 +260,14 @@ static size_t most_waiting(const struct lane *l)
 {
 	size_t calls = (size_t)l->settings.concurrency * l->settings.batch;
 
-	return calls * 2 > LANE_MAX_WAITING ? calls * 2 : LANE_MAX_WAITING;
+	return calls * 2 > l->settings.max_waiting ? calls * 2 : l->settings.max_waiting;
 }
 
 size_t lane_wants(const struct lane *l)
 {
 	size_t most = most_waiting(l);
 	size_t bare = l->bare < most ? most - l->bare : 0;
-	size_t rows = l->rows < LANE_MAX_ROWS ? LANE_MAX_ROWS - l->rows : 0;
+	size_t rows = l->rows < l->settings.max_rows ? l->settings.max_rows - l->rows : 0;
 
 	return bare < rows ? bare : rows;
 }

@@ -15,11 +15,12 @@
 #include "config/config.h"
 #include "journal/delivery.h"
 
-#define LANE_MAX_WAITING 512       /* without a row; where calls are large, twice what they take */
-#define LANE_MAX_ROWS    10000     /* with one; then the lane reads no further */
-#define LANE_TROUBLE     5         /* "target down" in a row that open the breaker */
-#define LANE_DEATHS      3         /* of the process in the same call make a dead letter */
-#define LANE_CALL_BYTES  (1 << 20) /* of events in one call; a larger one goes alone */
+#define LANE_MAX_WAITING                                                                           \
+	512 /* without a row, at most; where calls are large, twice what they take */
+#define LANE_MAX_ROWS   10000     /* with one, at most; then the lane reads no further */
+#define LANE_TROUBLE    5         /* "target down" in a row that open the breaker */
+#define LANE_DEATHS     3         /* of the process in the same call make a dead letter */
+#define LANE_CALL_BYTES (1 << 20) /* of events in one call; a larger one goes alone */
 
 struct lane_settings {
 	struct retry retry;
@@ -28,6 +29,8 @@ struct lane_settings {
 	uint32_t batch;       /* deliveries in one call, at most; 0 is 1 */
 	int64_t timeout_ms, deadline_ms;
 	bool ordered; /* order-by is not none */
+	/* With so many it reads no further: without a row, and with one. */
+	size_t max_waiting, max_rows;
 };
 /* As the target's section says.  A delivery has a little longer than the `timeout` of its
  * request, which is to say why it ended. */

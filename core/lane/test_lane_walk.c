@@ -471,6 +471,8 @@ static struct walk *walk_new(uint64_t seed)
 		.timeout_ms = 4000,
 		.deadline_ms = 30000,
 		.ordered = true,
+		.max_waiting = LANE_MAX_WAITING,
+		.max_rows = LANE_MAX_ROWS,
 	};
 	w->now = (struct lane_now){1800000000000, 1000, 0};
 	w->lane = lane_new(TARGET, &w->settings, 0);

@@ -21,6 +21,8 @@ struct rig *rig_new(void)
 		.timeout_ms = 30000,
 		.deadline_ms = 3600000,
 		.ordered = true,
+		.max_waiting = LANE_MAX_WAITING,
+		.max_rows = LANE_MAX_ROWS,
 	};
 	r->now = (struct lane_now){START_WALL, START_BOOT, ONE_SECOND};
 	r->lane = lane_new(RIG_TARGET, &r->settings, 0);

@@ -84,23 +84,35 @@ static pm_result refuse(struct instance *i, const struct pm_emit *e, const char 
 	err_set(&i->refusal, "%s", why);
 	if (i->answering)
 		return PM_REJECT;
-	log_warn("%s: event of type %s refused: %s; kept as a dead letter", i->host.instance,
-		 e->type ? e->type : "(none)", why);
+	log_limited(&i->refusals, LOG_WARN,
+		    "%s: event of type %s refused: %s; kept as a dead letter", i->host.instance,
+		    e->type ? e->type : "(none)", why);
 	emission_refused(i, e, why);
 	return PM_REJECT;
 }
 
-/* A source may emit until it is told to wait, all in one call.  What came in a request is
- * bounded by that. */
+/* A source may emit until it is told to wait, all in one call. */
 #define ONE_CALL_BYTES (4 << 20)
 
+static enum engine_room room_of(struct instance *i)
+{
+	if (i->txn && i->txn->weight > ONE_CALL_BYTES && !i->answering)
+		return ROOM_SHARE;
+	return instance_room(i);
+}
+
+/* A request is in memory already, and taken whole or not at all. */
 static bool has_room(struct instance *i)
 {
-	const char *why;
-
-	if (i->txn && i->txn->letter.weight > ONE_CALL_BYTES && !i->answering)
-		return false;
-	return engine_has_room(instance_options(i)->engine, &why);
+	if (i->answering && i->admitted)
+		return true;
+	i->room = room_of(i);
+	i->admitted = i->room == ROOM_FREE;
+	if (i->admitted)
+		return true;
+	i->wants_room = true;
+	runtime_wants_room(i->runtime);
+	return false;
 }
 
 static pm_result host_emit(struct pm_host *h, const struct pm_emit *given)
@@ -113,11 +125,8 @@ static pm_result host_emit(struct pm_host *h, const struct pm_emit *given)
 	memcpy(&e, given, given->size < sizeof e ? given->size : sizeof e);
 	if (!may_emit(i))
 		return PM_REJECT;
-	if (!e.cause && !has_room(i)) {
-		i->wants_room = true;
-		runtime_wants_room(i->runtime);
+	if (!e.cause && !has_room(i))
 		return PM_RETRY;
-	}
 	if (e.refuse)
 		return refuse(i, &e, e.refuse);
 	event = emission_event(i, &e, &err);

@@ -58,6 +58,8 @@ static void answer_request(struct instance *i, void *arg)
 
 	i->answering = x;
 	i->refusal.text[0] = '\0';
+	i->room = ROOM_FREE;
+	i->admitted = false;
 	/* Then the instance may be told to end, and what listened is gone. */
 	blocking_release(i);
 	status = fn(&i->host, &x->message, number);
@@ -68,6 +70,8 @@ static void answer_request(struct instance *i, void *arg)
 			  i->host.instance, status);
 		status = 500;
 	}
+	if (status == 503 && i->room == ROOM_SHARE)
+		status = 429;
 	if (status >= 400) {
 		count_refusal(i, status);
 		if (*i->refusal.text && is_plain(x))

@@ -41,10 +41,19 @@ struct txn *instance_txn(struct instance *i)
 	return i->txn;
 }
 
+enum engine_room instance_room(struct instance *i)
+{
+	const char *why;
+
+	return engine_room(instance_options(i)->engine,
+			   i->on_the_way + (i->txn ? i->txn->weight : 0), &why);
+}
+
 static void on_durable(struct txn *t, void *arg)
 {
 	struct instance *i = arg;
 
+	i->on_the_way -= t->weight;
 	if (t->failed)
 		return; /* the engine is about to end the process */
 	if (i->thread)
@@ -61,6 +70,7 @@ void instance_submit(struct instance *i)
 	i->txn = NULL;
 	t->done = on_durable;
 	t->arg = i;
+	i->on_the_way += t->weight;
 	i->gate = engine_submit(instance_options(i)->engine, t);
 	outgoing_gate(i, i->gate);
 }

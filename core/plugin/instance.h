@@ -9,6 +9,7 @@
 #ifndef POINTSMAN_PLUGIN_INSTANCE_H
 #define POINTSMAN_PLUGIN_INSTANCE_H
 
+#include "base/log.h"
 #include "base/map.h"
 #include "event/getter.h"
 #include "plugin/answer.h"
@@ -64,6 +65,7 @@ struct instance {
 	struct queued *queue; /* calls that came while it was in one, oldest first */
 	struct txn *txn;      /* of the current call; NULL until something was asked for */
 	struct scratch scratch;
+	struct log_limit refusals; /* lines about them */
 	struct getter getter;
 	struct err refusal;         /* why emit() last said PM_REJECT in this call */
 	struct exchange *answering; /* the request on_inbound() is working on, or NULL */
@@ -80,7 +82,10 @@ struct instance {
 	struct map saved; /* key to text */
 	size_t saved_bytes;
 	struct map counters;      /* metric to int64_t */
+	size_t on_the_way;        /* bytes of its transactions that are not durable yet */
 	bool wants_room;          /* emit() said PM_RETRY */
+	enum engine_room room;    /* what emit() found in the request being answered */
+	bool admitted;            /* it found room: then for all of the request */
 	int64_t alive_at;         /* boot time; 0: never said */
 	bool heard;               /* alive() has said so at least once */
 	bool stalled;             /* and announced */
@@ -117,6 +122,8 @@ void instance_enter(struct instance *i, const char *call);
 void instance_leave(struct instance *i);
 /* The transaction of the current call, made when first needed. */
 struct txn *instance_txn(struct instance *i);
+/* May it emit more? */
+enum engine_room instance_room(struct instance *i);
 /* Hand over the transaction of the current call, if there is one. */
 void instance_submit(struct instance *i);
 

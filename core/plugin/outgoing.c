@@ -291,6 +291,8 @@ void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 	o->body_len = body->len;
 	o->body = buf_take(body);
 	append(i, o);
+	if (i->room != ROOM_FREE)
+		o->gate = 0; /* "no room" rests on nothing, and need not wait */
 }
 
 static void take_answer(struct instance *i, void *arg)
@@ -401,10 +403,8 @@ static void send_plain(struct outgoing *o)
 static void send_reply(struct outgoing *o)
 {
 	char *type = o->content_type ? mem_format("Content-Type: %s", o->content_type) : NULL;
-	const char *headers[] = {type, NULL, NULL};
+	const char *headers[] = {type, NULL};
 
-	if (o->status == 503 || o->status == 429)
-		headers[type ? 1 : 0] = "Retry-After: 5";
 	http_reply(o->exchange, o->status, headers, o->body, o->body_len);
 	free(type);
 }

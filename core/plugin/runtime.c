@@ -123,6 +123,10 @@ static void on_room(void *arg)
 
 		if (!i->wants_room)
 			continue;
+		if (instance_room(i) != ROOM_FREE) {
+			runtime_wants_room(r);
+			continue;
+		}
 		i->wants_room = false;
 		if (i->state == INSTANCE_READY && i->plugin->table.resume)
 			instance_run(i, "resume()", call_resume, NULL, NULL);

@@ -298,6 +298,68 @@ static void a_sender_is_told_why_its_event_was_refused(void **state)
 	peer_close(&p);
 }
 
+static int32_t take_two(struct pm_host *h, const struct pm_message *m, uint64_t arg)
+{
+	struct pm_emit e = PM_EMIT(.type = "item.added", .json = m->body, .json_len = m->body_len);
+
+	(void)arg;
+	saw.requests++;
+	if (h->emit(h, &e) == PM_RETRY)
+		return 503;
+	assert_int_equal(h->emit(h, &e), PM_OK); /* a request finds room once */
+	return 202;
+}
+
+static bool listen_for_two(struct pm_host *h)
+{
+	return h->listen(h, NULL, take_two, 0);
+}
+
+static void post(struct peer *p, const char *path)
+{
+	int before = saw.requests;
+
+	peer_post(f, p, path, "{\"n\":1}");
+	UNTIL(f, saw.requests == before + 1);
+	fixture_settle(f);
+}
+
+static void one_source_over_its_share_hears_429_while_others_get_in(void **state)
+{
+	struct peer flood[3], calm[2];
+
+	(void)state;
+	f->source->start = listen_for_two;
+	/* Two requests are a share, three are all there is room for. */
+	fixture_start(f, "max-intake = 2500\n[source flood]\nplugin = puppet-source\n"
+			 "[source calm]\nplugin = puppet-source\n");
+	fixture_stop_journal(f);
+	post(&flood[0], "/flood");
+	post(&flood[1], "/flood");
+	post(&flood[2], "/flood");
+	assert_false(peer_answered(&flood[0]) || peer_answered(&flood[1]));
+	UNTIL(f, peer_answered(&flood[2]));
+	assert_non_null(strstr(buf_text(&flood[2].got), "HTTP/1.1 429 "));
+	assert_non_null(strstr(buf_text(&flood[2].got), "Retry-After: "));
+	assert_int_equal(fixture_counter(f, "flood", "refused_429"), 1);
+	post(&calm[0], "/calm");
+	assert_false(peer_answered(&calm[0]));
+	post(&calm[1], "/calm");
+	UNTIL(f, peer_answered(&calm[1]));
+	assert_non_null(strstr(buf_text(&calm[1].got), "HTTP/1.1 503 "));
+	assert_non_null(strstr(buf_text(&calm[1].got), "Retry-After: "));
+	fixture_let_journal(f);
+	UNTIL(f, peer_answered(&flood[0]) && peer_answered(&flood[1]) && peer_answered(&calm[0]));
+	peer_close(&flood[2]);
+	post(&flood[2], "/flood");
+	UNTIL(f, peer_answered(&flood[2]));
+	assert_non_null(strstr(buf_text(&flood[2].got), "HTTP/1.1 202 "));
+	for (int i = 0; i < 3; i++)
+		peer_close(&flood[i]);
+	for (int i = 0; i < 2; i++)
+		peer_close(&calm[i]);
+}
+
 static int32_t answer_nonsense(struct pm_host *h, const struct pm_message *m, uint64_t arg)
 {
 	(void)h;
@@ -376,6 +438,8 @@ int main(int argc, char **argv)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_sender_is_told_why_its_event_was_refused, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			one_source_over_its_share_hears_429_while_others_get_in, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_status_that_is_none_becomes_500, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -302,12 +302,13 @@ static void run_calls(struct rehearsal *r)
 	r->called = r->ncalls = 0;
 }
 
-static void offer(struct event *ev, const struct duty *duty, void *arg)
+static bool offer(struct event *ev, const struct duty *duty, void *arg)
 {
 	struct part *p = arg;
 	struct lane_event seen = order_look(&p->order, ev, duty);
 
 	lane_offer(p->lane, &seen, duty, clocks(p->rehearsal), &p->rehearsal->effects);
+	return true;
 }
 
 /* What the journal has for the lane, as far as it wants it. */

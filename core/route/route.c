@@ -295,33 +295,13 @@ static void keep(struct outcome *o, const struct plan_rule *rule, char *key, str
 	add_change(o, key, c);
 }
 
-/* Something open or new makes a group busier than any that only waits. */
-static bool more_idle(const struct cell *a, const struct cell *b)
-{
-	if (a->open != b->open)
-		return !a->open;
-	if (a->used != b->used)
-		return a->used < b->used;
-	return strcmp(a->group, b->group) < 0;
-}
-
 static void make_room(struct routing *r, const struct plan_rule *rule)
 {
-	const struct cell *idlest = NULL;
-	const struct map_entry *e;
 	struct outcome *o = r->out;
-	size_t n = 0;
+	size_t n;
+	const struct cell *idlest = router_idlest(r->state, rule->number, &n);
 
-	for (size_t i = 0; (e = map_next(&r->state->cells, &i));) {
-		const struct cell *c = e->value;
-
-		if (c->rule != rule->number)
-			continue;
-		n++;
-		if (!idlest || more_idle(c, idlest))
-			idlest = c;
-	}
-	if (n < rule->config->groups || !idlest)
+	if (!idlest || n < rule->config->groups)
 		return;
 	o->dropped = mem_grow(o->dropped, o->ndropped + 1, sizeof *o->dropped);
 	o->dropped[o->ndropped++] =
@@ -510,48 +490,58 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 }
 
 struct due {
-	int64_t at;
-	const char *key;
-	const struct cell *cell;
-	const struct plan_rule *rule;
+	struct due_cell {
+		const struct cell *cell;
+		char *key;
+	} * list;
+	size_t n, cap;
 };
 
 static int by_due(const void *a, const void *b)
 {
-	const struct due *x = a, *y = b;
+	const struct due_cell *x = a, *y = b;
 
-	if (x->at != y->at)
-		return x->at < y->at ? -1 : 1;
+	if (x->cell->due != y->cell->due)
+		return x->cell->due < y->cell->due ? -1 : 1;
 	return strcmp(x->key, y->key);
+}
+
+static void gather_due(const struct heap *h, size_t i, int64_t at, struct due *due)
+{
+	const struct cell *c;
+
+	if (i >= h->n || h->list[i]->rank > at)
+		return;
+	c = HEAP_OWNER(h->list[i], struct cell, by_due);
+	mem_room(due->list, due->n, due->cap);
+	due->list[due->n++] = (struct due_cell){c, cell_key(c->rule, c->group)};
+	gather_due(h, 2 * i + 1, at, due);
+	gather_due(h, 2 * i + 2, at, due);
 }
 
 /* In an order that does not depend on when the cells were made: it is the same when what
  * happened is routed again. */
-void route_deadline(const struct plan *p, const struct router_state *s, int64_t at,
-		    struct outcome *out)
+void route_deadline(const struct plan *p, struct router_state *s, int64_t at, struct outcome *out)
 {
 	struct routing r = {.plan = p, .state = s, .at = at, .out = out};
-	struct due *list = NULL;
-	size_t n = 0, cap = 0;
-	const struct map_entry *e;
+	struct due due = {0};
 
 	*out = (struct outcome){0};
-	for (size_t i = 0; (e = map_next(&s->cells, &i));) {
-		const struct cell *c = e->value;
-		const struct plan_rule *rule = plan_rule_numbered(p, c->rule);
+	if (router_next_deadline(p, s) > at)
+		return;
+	gather_due(&s->due, 0, at, &due);
+	qsort(due.list, due.n, sizeof *due.list, by_due);
+	for (size_t i = 0; i < due.n; i++) {
+		const struct plan_rule *rule = plan_rule_numbered(p, due.list[i].cell->rule);
+		struct cell *c;
 
-		if (!rule || !rule->config->enabled || cell_due(c, rule->config) > at)
+		if (out->nfirings >= ROUTER_FIRINGS) {
+			free(due.list[i].key);
 			continue;
-		mem_room(list, n, cap);
-		list[n++] = (struct due){cell_due(c, rule->config), e->key, c, rule};
+		}
+		c = cell_copy(due.list[i].cell);
+		judge_time(&r, rule, c);
+		keep(out, rule, due.list[i].key, c);
 	}
-	if (n)
-		qsort(list, n, sizeof *list, by_due);
-	for (size_t i = 0; i < n && out->nfirings < ROUTER_FIRINGS; i++) {
-		struct cell *c = cell_copy(list[i].cell);
-
-		judge_time(&r, list[i].rule, c);
-		keep(out, list[i].rule, mem_text(list[i].key), c);
-	}
-	free(list);
+	free(due.list);
 }

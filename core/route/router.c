@@ -1,5 +1,6 @@
 #include "route/router_state.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -23,21 +24,56 @@ void router_state_free(struct router_state *s)
 	if (!s)
 		return;
 	map_free(&s->cells, free_cell);
+	heap_free(&s->due);
+	for (size_t i = 0; i < s->nused; i++) {
+		if (s->used[i])
+			heap_free(s->used[i]);
+		free(s->used[i]);
+	}
+	free(s->used);
 	match_free(s->scratch);
 	free(s->scratch);
 	free(s);
 }
 
-/* Events come more often than windows: all cells are looked at only when the one that was
- * due first has changed. */
-static void note_due(struct router_state *s, const struct cell *old, const struct cell *new)
-{
-	int64_t due = new ? new->due : INT64_MAX;
+#define HASH_BITS 20
 
-	if (due <= s->due)
-		s->due = due;
-	else if (old && old->due <= s->due)
-		s->counted = 0;
+/* Something open or new makes a group busier than any that only waits.  Where the times are
+ * alike, which they are for all that came in one batch, the names decide, so that the same
+ * group is idlest wherever the same happened. */
+static int64_t idleness(const struct cell *c)
+{
+	uint64_t hash = hash64(c->group, strlen(c->group), 0) >> (64 - HASH_BITS);
+
+	return (int64_t)c->open << 62 | c->used << HASH_BITS | (int64_t)hash;
+}
+
+static struct heap *cells_of(struct router_state *s, uint32_t rule)
+{
+	if (rule >= s->nused) {
+		size_t n = (size_t)rule + 1;
+
+		s->used = mem_grow(s->used, n, sizeof *s->used);
+		memset(s->used + s->nused, 0, (n - s->nused) * sizeof *s->used);
+		s->nused = n;
+	}
+	if (!s->used[rule])
+		s->used[rule] = mem_new(struct heap);
+	return s->used[rule];
+}
+
+const struct cell *router_idlest(const struct router_state *s, uint32_t rule, size_t *n)
+{
+	const struct heap *h = rule < s->nused ? s->used[rule] : NULL;
+
+	*n = h ? h->n : 0;
+	return *n ? HEAP_OWNER(heap_top(h), struct cell, by_use) : NULL;
+}
+
+static void enlist(struct router_state *s, struct cell *c)
+{
+	heap_put(&s->due, &c->by_due, c->due);
+	heap_put(cells_of(s, c->rule), &c->by_use, idleness(c));
 }
 
 void router_apply(struct router_state *s, struct outcome *o)
@@ -47,8 +83,9 @@ void router_apply(struct router_state *s, struct outcome *o)
 		struct cell *old = c->cell ? map_put(&s->cells, c->key, c->cell)
 					   : map_remove(&s->cells, c->key);
 
-		note_due(s, old, c->cell);
 		cell_free(old);
+		if (c->cell)
+			enlist(s, c->cell);
 		c->cell = NULL;
 	}
 }
@@ -143,6 +180,7 @@ bool router_load(struct router_state *s, const struct plan *p, const char *key, 
 	fit_slots(c, r, lost);
 	s->counted = 0;
 	cell_free(map_put(&s->cells, key, c));
+	enlist(s, c);
 	return true;
 }
 
@@ -171,22 +209,24 @@ static void count_due(const struct plan *p, struct router_state *s)
 {
 	struct map_entry *e;
 
-	s->due = INT64_MAX;
 	for (size_t i = 0; (e = map_next(&s->cells, &i));) {
 		struct cell *c = e->value;
 		const struct plan_rule *r = plan_rule_numbered(p, c->rule);
 
 		c->due = r && r->config->enabled ? cell_due(c, r->config) : INT64_MAX;
-		s->due = earlier(s->due, c->due);
+		heap_put(&s->due, &c->by_due, c->due);
 	}
 	s->counted = p->serial;
 }
 
 int64_t router_next_deadline(const struct plan *p, struct router_state *s)
 {
+	const struct heap_node *first;
+
 	if (s->counted != p->serial)
 		count_due(p, s);
-	return s->due;
+	first = heap_top(&s->due);
+	return first ? first->rank : INT64_MAX;
 }
 
 static int by_seq(const void *a, const void *b)

@@ -95,8 +95,7 @@ void route_event(const struct plan *p, const struct router_state *s, const struc
 /* At most ROUTER_FIRINGS at a time, so that a transaction stays small: the others are still
  * due. */
 #define ROUTER_FIRINGS 16
-void route_deadline(const struct plan *p, const struct router_state *s, int64_t at,
-		    struct outcome *out);
+void route_deadline(const struct plan *p, struct router_state *s, int64_t at, struct outcome *out);
 int64_t router_next_deadline(const struct plan *p, struct router_state *s); /* INT64_MAX: none */
 
 /* Take over what a routing said: the cells move from `o` to `s`. */

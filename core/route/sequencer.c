@@ -437,12 +437,15 @@ enum journal_status sequencer_prune(struct sequencer *s, int64_t now, uint64_t f
 		.keep_dead_ms = s->config->keep_dead_ms,
 		.keep_dead_count = s->config->keep_dead_count,
 		.apart = dedupe_bytes(s->dedupe) + s->snapshot_bytes,
+		.most = s->config->max_journal / 8 * 7,
 	};
 	struct held held = {0};
 	enum journal_status status = journal_begin(s->j, err);
 
 	*more = false;
 	held.seqs = router_held(s->state, &held.n);
+	if (status == JOURNAL_OK && limits.most && journal_used(s->j) > limits.most)
+		status = dedupe_flush(s->dedupe, err);
 	if (status == JOURNAL_OK)
 		status = dedupe_trim(s->dedupe, now, &limits.floor, err);
 	if (floor < limits.floor)

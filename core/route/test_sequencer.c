@@ -973,6 +973,30 @@ static void history_over_its_size_is_pruned_and_the_file_shrinks(void **state)
 	free(data);
 }
 
+static void history_gives_way_before_the_journal_is_full(void **state)
+{
+	struct fixture *f = *state;
+	char *data = mem_format("{\"t\":\"%0500000d\"}", 0);
+
+	start(f, "[pointsman]\nkeep = 7d, max 1G\nmax-journal = 8M\ndedupe = 7d, max 10\n"
+		 "[rule r]\non = a\ndo = build\n");
+	for (int i = 1; i <= 30; i++) {
+		char id[8];
+
+		snprintf(id, sizeof id, "%d", i);
+		emit(f, id, "a", data);
+	}
+	prune(f, 0);
+	has_event(f, 1, true); /* what waits does not */
+	prune(f, 5);
+	has_event(f, 5, false);
+	has_event(f, 6, true);
+	prune(f, 30);
+	has_event(f, 15, false);
+	has_event(f, 30, true); /* only as much as must */
+	free(data);
+}
+
 /* Sequence numbers are never used again, even when all events are gone. */
 static void numbers_go_on_when_everything_was_pruned(void **state)
 {
@@ -1038,6 +1062,7 @@ int main(void)
 		TEST(only_ended_history_is_pruned),
 		TEST(dead_letters_over_their_number_are_dropped_oldest_first),
 		TEST(history_over_its_size_is_pruned_and_the_file_shrinks),
+		TEST(history_gives_way_before_the_journal_is_full),
 		TEST(numbers_go_on_when_everything_was_pruned),
 		TEST(an_id_is_known_longer_than_its_event),
 	};

@@ -9,7 +9,7 @@ struct txn *txn_new(void)
 {
 	struct txn *t = mem_new(struct txn);
 
-	t->letter.weight = sizeof *t;
+	t->weight = sizeof *t;
 	return t;
 }
 
@@ -42,14 +42,14 @@ struct change *txn_add(struct txn *t, enum change_kind kind)
 {
 	make_room(t);
 	t->changes[t->n] = (struct change){.kind = kind};
-	t->letter.weight += sizeof *t->changes;
+	t->weight += sizeof *t->changes;
 	return &t->changes[t->n++];
 }
 
 static void add_event(struct txn *t, enum change_kind kind, struct event *ev)
 {
 	txn_add(t, kind)->event = event_ref(ev);
-	t->letter.weight += event_size(ev);
+	t->weight += sizeof *ev + event_size(ev);
 }
 
 void txn_emit(struct txn *t, struct event *ev)
@@ -69,7 +69,7 @@ void txn_save(struct txn *t, uint32_t instance, const char *key, const char *val
 	c->instance = instance;
 	c->key = mem_text(key);
 	c->value = mem_text(value);
-	t->letter.weight += strlen(key) + (value ? strlen(value) : 0);
+	t->weight += strlen(key) + (value ? strlen(value) : 0);
 }
 
 void txn_row(struct txn *t, const struct delivery *d)

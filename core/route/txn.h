@@ -35,6 +35,7 @@ struct txn {
 	struct letter letter; /* travels by mailbox; its weight grows with what is in it */
 	struct change *changes;
 	size_t n, cap;
+	size_t weight;   /* bytes it takes in memory, about */
 	uint64_t number; /* in order of submission */
 	/* When durable (or, with `failed`, not): on the loop thread. */
 	void (*done)(struct txn *t, void *arg);
@@ -46,7 +47,7 @@ struct txn *txn_new(void);
 void txn_free(struct txn *t);
 struct change *txn_add(struct txn *t, enum change_kind kind); /* zeroed; valid until the next */
 void txn_emit(struct txn *t, struct event *ev);               /* takes a reference of its own */
-void txn_refuse(struct txn *t, struct event *ev);             /* so does this */
+void txn_refuse(struct txn *t, struct event *ev);
 void txn_save(struct txn *t, uint32_t instance, const char *key, const char *value);
 void txn_row(struct txn *t, const struct delivery *d); /* copies */
 /* A row that begins a delivery: `then`, a redrive. */

@@ -234,7 +234,9 @@ struct pm_host {
 	void (*http)(struct pm_host *h, const struct pm_http *rq, pm_done_fn *done, uint64_t arg);
 	/* Be asked, at the host's HTTP port; path NULL: "/" + the instance's name.  The
 	 * function returns the status to send; reply() inside it adds a body, to which, if it
-	 * is text/plain, the host adds why emit() refused. */
+	 * is text/plain, the host adds why emit() refused.  Room is found for all of a request
+	 * or for none: only its first emit() may answer PM_RETRY, and a 503 then becomes a 429
+	 * where this instance alone has too much under way.  The host adds Retry-After. */
 	bool (*listen)(struct pm_host *h, const char *path, pm_inbound_fn *fn, uint64_t arg);
 	void (*reply)(struct pm_host *h, const char *content_type, const void *body, size_t len);
 	/* HMAC under secret `key`; how: "sha256-hex", "sha256-base64", "sha1-hex".  hmac uses

@@ -12,6 +12,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* One request is one transaction, in memory until it is written. */
+#define MOST_EVENTS 10000
+#define MOST_BYTES  (4 * 1024 * 1024)
+
 static const struct pm_key keys[] = {
 	{"path", PM_STRING, 0, NULL, NULL, "Where it listens; else / and the section's name."},
 	{"secret", PM_STRING, PM_SECRET | PM_LIST, NULL, NULL,
@@ -285,6 +289,11 @@ static int32_t tell(struct pm_host *h, int32_t status, const char *text)
 	return status;
 }
 
+static int32_t tell_too_large(struct pm_host *h)
+{
+	return tell(h, 413, "at most 10000 events and 4 MB at a time: send several requests\n");
+}
+
 static int32_t tell_refusal(struct request *rq)
 {
 	struct buf text = {0};
@@ -330,6 +339,8 @@ static int32_t take(struct request *rq, const struct form *f)
 	rq->many = f->many;
 	if (!is_good_json(rq, f) || !f->take(rq))
 		return tell_refusal(rq);
+	if (rq->item > MOST_EVENTS)
+		return tell_too_large(rq->h);
 	if (emit_all(rq))
 		return tell_accepted(rq);
 	return rq->result == PM_RETRY ? tell(rq->h, 503, "no room just now: send it again\n")
@@ -346,6 +357,8 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 	(void)arg;
 	if (refused)
 		return tell(h, 401, refused);
+	if (m->body_len > MOST_BYTES)
+		return tell_too_large(h);
 	f = form_of(h, m);
 	if (!f)
 		return tell(h, 415,

@@ -360,6 +360,28 @@ static void no_room_is_503(void **state)
 	testhost_free(t);
 }
 
+static void a_request_that_holds_too_much_is_413(void **state)
+{
+	struct testhost *t = host(NULL);
+	struct buf body = {0};
+
+	(void)state;
+	for (int i = 0; i < 10000; i++)
+		buf_printf(&body,
+			   "{\"specversion\":\"1.0\",\"id\":\"%d\",\"source\":\"s\","
+			   "\"type\":\"t\"}\n",
+			   i);
+	assert_int_equal(post(t, LIST(LINES), body.data, NULL), 202);
+	assert_int_equal(testhost_events(t), 10000);
+	buf_text_add(&body, EVENT("1"));
+	assert_int_equal(post(t, LIST(LINES), body.data, NULL), 413);
+	assert_int_equal(testhost_events(t), 10000);
+	buf_printf(&body, "%*s", 4 * 1024 * 1024, " ");
+	assert_int_equal(post(t, LIST(STRUCTURED), body.data, NULL), 413);
+	buf_free(&body);
+	testhost_free(t);
+}
+
 static void a_token_is_asked_for(void **state)
 {
 	struct testhost *t = host(LIST("token", "one, two"));
@@ -478,6 +500,7 @@ int main(void)
 		cmocka_unit_test(plain_json_needs_a_type),
 		cmocka_unit_test(plain_json_is_known_by_a_header_or_is_new),
 		cmocka_unit_test(no_room_is_503),
+		cmocka_unit_test(a_request_that_holds_too_much_is_413),
 		cmocka_unit_test(a_token_is_asked_for),
 		cmocka_unit_test(a_standard_webhook_is_verified),
 		cmocka_unit_test(a_signature_may_be_in_a_header_of_ones_choice),

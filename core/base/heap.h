@@ -4,8 +4,8 @@
  * A binary heap of nodes that things carry inside them, the lowest rank on top.  A node is
  * in at most one heap.  Zero-initialised is empty and valid.
  */
-#ifndef POINTSMAN_LANE_HEAP_H
-#define POINTSMAN_LANE_HEAP_H
+#ifndef POINTSMAN_BASE_HEAP_H
+#define POINTSMAN_BASE_HEAP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@ struct heap_node {
 	size_t at;
 };
 
-struct heap {
+struct heap { /* behind list[i] stand list[2 * i + 1] and list[2 * i + 2] */
 	struct heap_node **list;
 	size_t n, cap;
 };
