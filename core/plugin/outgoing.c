@@ -280,21 +280,6 @@ void outgoing_for_many(struct instance *i, const struct pm_http *rq, const pm_de
 	queue(i, o);
 }
 
-void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
-		    const char *content_type, struct buf *body)
-{
-	struct outgoing *o = outgoing_new(i);
-
-	o->exchange = x;
-	o->status = status;
-	o->content_type = copy_text(o, content_type);
-	o->body_len = body->len;
-	o->body = buf_take(body);
-	append(i, o);
-	if (i->room != ROOM_FREE)
-		o->gate = 0; /* "no room" rests on nothing, and need not wait */
-}
-
 static void take_answer(struct instance *i, void *arg)
 {
 	struct outgoing *o = arg;
@@ -430,6 +415,21 @@ static void send_one(struct instance *i, struct outgoing *o)
 		send_aws(o);
 	else
 		send_plain(o);
+}
+
+void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
+		    const char *content_type, struct buf *body)
+{
+	struct outgoing *o = outgoing_new(i);
+
+	o->exchange = x;
+	o->status = status;
+	o->content_type = copy_text(o, content_type);
+	o->body_len = body->len;
+	o->body = buf_take(body);
+	append(i, o);
+	if (i->room != ROOM_FREE)
+		send_one(i, o); /* "no room" rests on nothing, and need not wait */
 }
 
 void outgoing_flush(struct instance *i)
