@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/world.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -20,15 +21,22 @@ struct loop {
 	struct event_base *base;
 	struct event *soon_event;
 	struct soon *soon, **soon_end;
+	struct world *world;      /* whose clock timers follow; NULL: the system's */
+	struct loop_timer *armed; /* with such a clock: by due, then as they were set */
+	bool ran;                 /* something, in this turn */
 };
 
 struct loop_timer {
-	struct event *event;
+	struct loop *loop;
+	struct event *event;            /* NULL with the clock of a world */
+	struct loop_timer *after, **at; /* at NULL: not armed */
+	int64_t due;                    /* boot time */
 	loop_fn *fn;
 	void *arg;
 };
 
 struct loop_watch {
+	struct loop *loop;
 	struct event *event;
 	loop_fn *fn;
 	void *arg;
@@ -57,6 +65,7 @@ static void run_soon(evutil_socket_t fd, short what, void *arg)
 		struct soon *s = list;
 
 		list = s->next;
+		l->ran = true;
 		s->fn(s->arg);
 		free(s);
 	}
@@ -73,6 +82,15 @@ struct loop *loop_new(void)
 		loop_free(l);
 		return NULL;
 	}
+	return l;
+}
+
+struct loop *loop_new_in(struct world *w)
+{
+	struct loop *l = loop_new();
+
+	if (l)
+		l->world = w;
 	return l;
 }
 
@@ -103,9 +121,59 @@ void loop_stop(struct loop *l)
 	event_base_loopbreak(l->base);
 }
 
-void loop_turn(struct loop *l)
+static void disarm(struct loop_timer *t)
 {
+	if (!t->at)
+		return;
+	*t->at = t->after;
+	if (t->after)
+		t->after->at = t->at;
+	t->at = NULL;
+}
+
+static void arm(struct loop_timer *t, int64_t due)
+{
+	struct loop_timer **at = &t->loop->armed;
+
+	disarm(t);
+	t->due = due;
+	while (*at && (*at)->due <= due)
+		at = &(*at)->after;
+	t->at = at;
+	t->after = *at;
+	if (t->after)
+		t->after->at = &t->after;
+	*at = t;
+}
+
+static bool is_due(const struct loop *l)
+{
+	return l->armed && l->armed->due <= l->world->boot(l->world);
+}
+
+/* One a turn: who simulates may let something else happen between two of them. */
+static void run_due(struct loop *l)
+{
+	struct loop_timer *t = l->armed;
+
+	if (!l->world || !is_due(l))
+		return;
+	disarm(t);
+	l->ran = true;
+	t->fn(t->arg);
+}
+
+bool loop_turn(struct loop *l)
+{
+	l->ran = false;
 	event_base_loop(l->base, EVLOOP_NONBLOCK);
+	run_due(l);
+	return l->ran;
+}
+
+int64_t loop_next(const struct loop *l)
+{
+	return l->armed ? l->armed->due : INT64_MAX;
 }
 
 struct event_base *loop_base(struct loop *l)
@@ -119,6 +187,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	t->loop->ran = true;
 	t->fn(t->arg);
 }
 
@@ -126,9 +195,11 @@ struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg)
 {
 	struct loop_timer *t = mem_new(struct loop_timer);
 
+	t->loop = l;
 	t->fn = fn;
 	t->arg = arg;
-	t->event = evtimer_new(l->base, on_timer, t);
+	if (!l->world)
+		t->event = evtimer_new(l->base, on_timer, t);
 	return t;
 }
 
@@ -138,6 +209,10 @@ void loop_timer_set(struct loop_timer *t, int64_t ms)
 
 	if (ms < 0)
 		ms = 0;
+	if (t->loop->world) {
+		arm(t, t->loop->world->boot(t->loop->world) + ms);
+		return;
+	}
 	tv.tv_sec = (time_t)(ms / 1000);
 	tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
 	event_add(t->event, &tv);
@@ -145,14 +220,18 @@ void loop_timer_set(struct loop_timer *t, int64_t ms)
 
 void loop_timer_stop(struct loop_timer *t)
 {
-	event_del(t->event);
+	if (t->event)
+		event_del(t->event);
+	disarm(t);
 }
 
 void loop_timer_free(struct loop_timer *t)
 {
 	if (!t)
 		return;
-	event_free(t->event);
+	if (t->event)
+		event_free(t->event);
+	disarm(t);
 	free(t);
 }
 
@@ -162,6 +241,7 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	w->loop->ran = true;
 	w->fn(w->arg);
 }
 
@@ -169,6 +249,7 @@ static struct loop_watch *watch(struct loop *l, int fd, short what, loop_fn *fn,
 {
 	struct loop_watch *w = mem_new(struct loop_watch);
 
+	w->loop = l;
 	w->fn = fn;
 	w->arg = arg;
 	w->event = event_new(l->base, fd, what, on_watch, w);

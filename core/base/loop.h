@@ -15,6 +15,7 @@ struct loop;
 struct loop_timer;
 struct loop_watch;
 struct event_base;
+struct world;
 
 typedef void loop_fn(void *arg);
 
@@ -23,11 +24,16 @@ typedef void loop_fn(void *arg);
 _Noreturn void loop_refused(void);
 
 struct loop *loop_new(void); /* NULL if the system refuses */
+/* One whose timers follow `boot` of a simulated world.  Nothing waits: who moves that clock
+ * asks loop_next() how far, and calls loop_turn() then. */
+struct loop *loop_new_in(struct world *w);
 void loop_free(struct loop *l);
 bool loop_run(struct loop *l);  /* until loop_stop(); false: the system refuses to wait */
 void loop_stop(struct loop *l); /* returns from loop_run() after the running callback */
-/* Run what is ready now without waiting; for tests. */
-void loop_turn(struct loop *l);
+/* Run what is ready now without waiting; for tests.  False: nothing was. */
+bool loop_turn(struct loop *l);
+/* Of a loop in a simulated world: the boot time of its next timer; INT64_MAX: none. */
+int64_t loop_next(const struct loop *l);
 struct event_base *loop_base(struct loop *l); /* for http/ and aws/ */
 
 /* Fires once, `ms` after it was set; setting it again moves it.  The callback may free it. */

@@ -1,11 +1,7 @@
 #include "base/mailbox.h"
 
 #include "base/mem.h"
-#include "base/world.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -54,7 +50,7 @@ void mailbox_send(struct mailbox *m, struct letter *l)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static struct letter *take_all(struct mailbox *m)
+struct letter *mailbox_take(struct mailbox *m)
 {
 	struct letter *all;
 	eventfd_t count;
@@ -66,29 +62,6 @@ static struct letter *take_all(struct mailbox *m)
 	m->first = NULL;
 	m->end = &m->first;
 	pthread_mutex_unlock(&m->lock);
-	return all;
-}
-
-static int poll_time(int64_t ms)
-{
-	return ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
-struct letter *mailbox_take(struct mailbox *m, int64_t wait_ms)
-{
-	struct world *w = world_real();
-	int64_t until = wait_ms > 0 ? w->boot(w) + wait_ms : 0;
-	struct letter *all;
-
-	while (!(all = take_all(m)) && wait_ms != 0) {
-		struct pollfd p = {.fd = m->fd, .events = POLLIN};
-
-		poll(&p, 1, poll_time(wait_ms));
-		if (wait_ms > 0) {
-			wait_ms = until - w->boot(w);
-			wait_ms = wait_ms > 0 ? wait_ms : 0;
-		}
-	}
 	return all;
 }
 

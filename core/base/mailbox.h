@@ -2,9 +2,9 @@
  * mailbox - a queue between two threads.
  *
  * Many senders, one receiver.  Mutex and eventfd; the receiver takes everything at once.
- * The receiver either waits (mailbox_take) or watches mailbox_fd() in its loop.  It always
- * accepts, because what follows from a delivery is never refused: who brings more has to look
- * first whether there is room (engine_room()).
+ * The receiver watches mailbox_fd() in its loop, or waits for it (world.h).  It always accepts,
+ * because what follows from a delivery is never refused: who brings more has to look first
+ * whether there is room (engine_room()).
  */
 #ifndef POINTSMAN_BASE_MAILBOX_H
 #define POINTSMAN_BASE_MAILBOX_H
@@ -23,9 +23,7 @@ struct mailbox *mailbox_new(void);    /* NULL with errno if the system refuses *
 void mailbox_free(struct mailbox *m); /* the letters inside must have been taken */
 
 void mailbox_send(struct mailbox *m, struct letter *l);
-/* Everything sent so far, oldest first; waits up to `wait_ms` (-1: for ever, 0: not at
- * all) while there is nothing.  NULL: still nothing. */
-struct letter *mailbox_take(struct mailbox *m, int64_t wait_ms);
-int mailbox_fd(struct mailbox *m); /* readable while there is something */
+struct letter *mailbox_take(struct mailbox *m); /* all sent so far, oldest first; or NULL */
+int mailbox_fd(struct mailbox *m);              /* readable while there is something */
 
 #endif

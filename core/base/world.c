@@ -1,6 +1,11 @@
 #include "base/world.h"
 
+#include "base/mem.h"
+
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -72,6 +77,48 @@ static int64_t real_disk_free(struct world *w, const char *path)
 	return (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
 }
 
+struct world_thread {
+	pthread_t id;
+	void (*run)(void *arg);
+	void *arg;
+};
+
+static void *run_thread(void *arg)
+{
+	struct world_thread *t = arg;
+
+	t->run(t->arg);
+	return NULL;
+}
+
+static struct world_thread *real_start(struct world *w, void (*run)(void *arg), void *arg)
+{
+	struct world_thread *t = mem_new(struct world_thread);
+
+	(void)w;
+	t->run = run;
+	t->arg = arg;
+	if (pthread_create(&t->id, NULL, run_thread, t) == 0)
+		return t;
+	free(t);
+	return NULL;
+}
+
+static void real_join(struct world *w, struct world_thread *t)
+{
+	(void)w;
+	pthread_join(t->id, NULL);
+	free(t);
+}
+
+static void real_wait(struct world *w, int fd, int64_t ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	(void)w;
+	poll(&p, 1, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
 struct world *world_real(void)
 {
 	static struct world real = {
@@ -79,6 +126,9 @@ struct world *world_real(void)
 		.boot = real_boot,
 		.random = real_random,
 		.disk_free = real_disk_free,
+		.start = real_start,
+		.join = real_join,
+		.wait = real_wait,
 	};
 
 	return &real;

@@ -4,12 +4,9 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define BATCH_EVENTS   512
 #define BATCH_BYTES    (1024 * 1024)
@@ -31,7 +28,7 @@ struct task {
 
 struct journal_thread {
 	struct journal_thread_options options;
-	pthread_t id;
+	struct world_thread *thread;
 	struct mailbox *in, *out;
 	struct loop_watch *watch;
 	struct task *waiting; /* taken from the mailbox, not yet worked on; oldest first */
@@ -91,14 +88,6 @@ static struct txn *next_batch(struct journal_thread *t)
 	return first;
 }
 
-static void pause_ms(int64_t ms)
-{
-	struct timespec ts = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-
-	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
-		;
-}
-
 static void report_room(struct journal_thread *t, bool full)
 {
 	struct task *task = mem_new(struct task);
@@ -122,7 +111,7 @@ static bool make_room(struct journal_thread *t, const char *why)
 	}
 	if (atomic_load(&t->ending))
 		return false;
-	pause_ms(FULL_PAUSE_MS);
+	t->options.world->wait(t->options.world, -1, FULL_PAUSE_MS);
 	return true;
 }
 
@@ -236,11 +225,16 @@ static int64_t patience(struct journal_thread *t)
 
 static void take_letters(struct journal_thread *t)
 {
+	struct world *w = t->options.world;
 	struct letter *l;
 
 	if (t->waiting)
 		return;
-	l = mailbox_take(t->in, atomic_load(&t->ending) ? 0 : patience(t));
+	l = mailbox_take(t->in);
+	if (!l && !atomic_load(&t->ending)) {
+		w->wait(w, mailbox_fd(t->in), patience(t));
+		l = mailbox_take(t->in);
+	}
 	t->waiting = l ? task_of(l) : NULL;
 }
 
@@ -254,10 +248,9 @@ static void turn(struct journal_thread *t)
 		run_batch(t, NULL);
 }
 
-static void *work(void *arg)
+static void work(void *arg)
 {
 	struct journal_thread *t = arg;
-
 	bool ending = false;
 
 	/* Once more to the mailbox after the end was asked for, so that nothing sent before is
@@ -271,7 +264,6 @@ static void *work(void *arg)
 		     t->options.world->boot(t->options.world) - t->pruned_at >= PRUNE_EVERY_MS))
 			prune(t);
 	}
-	return NULL;
 }
 
 static void deliver_batch(struct journal_thread *t, struct task *task)
@@ -301,7 +293,7 @@ static void deliver(struct journal_thread *t, struct task *task)
 static void on_results(void *arg)
 {
 	struct journal_thread *t = arg;
-	struct letter *l = mailbox_take(t->out, 0);
+	struct letter *l = mailbox_take(t->out);
 
 	while (l) {
 		struct letter *next = l->next;
@@ -315,17 +307,16 @@ struct journal_thread *journal_thread_start(const struct journal_thread_options 
 					    struct err *err)
 {
 	struct journal_thread *t = mem_new(struct journal_thread);
-	int problem;
 
 	t->options = *options;
 	t->in = mailbox_new();
 	t->out = mailbox_new();
 	t->pruned_at = options->world->boot(options->world);
 	measure(t);
-	problem = t->in && t->out ? pthread_create(&t->id, NULL, work, t) : errno;
-	if (problem) {
+	t->thread = t->in && t->out ? options->world->start(options->world, work, t) : NULL;
+	if (!t->thread) {
 		err_set(err, "no thread for the journal: the system refuses one (%s)",
-			strerror(problem));
+			strerror(errno));
 		mailbox_free(t->in);
 		mailbox_free(t->out);
 		free(t);
@@ -353,8 +344,8 @@ void journal_thread_end(struct journal_thread *t)
 		return;
 	atomic_store(&t->ending, true);
 	journal_thread_ask(t, knock, nothing, NULL); /* wakes it */
-	pthread_join(t->id, NULL);
-	free(mailbox_take(t->in, 0)); /* the knock, if the thread had seen the flag before it */
+	t->options.world->join(t->options.world, t->thread);
+	free(mailbox_take(t->in)); /* the knock, if the thread had seen the flag before it */
 	on_results(t);
 	loop_watch_free(t->watch);
 	mailbox_free(t->in);
