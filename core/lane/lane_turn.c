@@ -77,6 +77,17 @@ static bool is_stuck(const struct lane_entry *e, const struct lane_entry *oldest
 	       (oldest->has_row && oldest->d.state == DELIVERY_WAITING);
 }
 
+/* A start reads rows first, and what has none after them: so who is ahead of one with a row has
+ * one, too. */
+static void write_in_order(struct lane *l, struct lane_entry *e, struct lane_effects *out)
+{
+	if (!e || e->has_row)
+		return;
+	write_in_order(l, of_order(e->order.older), out);
+	write_in_order(l, of_overlap(e->overlap.older), out);
+	lane_write(l, e, out);
+}
+
 void lane_park(struct lane *l, struct lane_entry *e, struct lane_effects *out)
 {
 	struct chain *order = e->order.chain, *overlap = e->overlap.chain;
@@ -85,7 +96,7 @@ void lane_park(struct lane *l, struct lane_entry *e, struct lane_effects *out)
 		return;
 	if (is_stuck(e, of_order(order ? order->oldest : NULL)) ||
 	    is_stuck(e, of_overlap(overlap ? overlap->oldest : NULL)))
-		lane_write(l, e, out);
+		write_in_order(l, e, out);
 }
 
 /* Those without a row are the newest of a chain. */

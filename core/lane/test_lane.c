@@ -312,6 +312,25 @@ static void rate_of_a_target_is_kept_with_its_burst(void **state)
 	assert_string_equal(rig_calls(r), "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 ");
 }
 
+static void who_is_ahead_of_one_with_a_row_has_a_row_too(void **state)
+{
+	struct rig *r = *state;
+
+	r->settings.rate = (struct rate){.events = 1, .per_ms = 3600000, .burst = 2};
+	rig_configure(r);
+	rig_offer(r, 1, 7);
+	rig_offer(r, 2, 7);
+	rig_again(r, 1);
+	rig_pass(r, 1000); /* 1 is in a call again: 3 is behind nobody who waits */
+	rig_offer(r, 3, 7);
+	assert_null(rig_row(r, 3));
+	rig_ok(r, 1); /* 2 has to wait for its rate */
+	rig_offer(r, 4, 7);
+	assert_int_equal(rig_state(r, 2), DELIVERY_WAITING);
+	assert_int_equal(rig_state(r, 4), DELIVERY_WAITING);
+	assert_int_equal(rig_state(r, 3), DELIVERY_WAITING);
+}
+
 static void rate_per_group_holds_up_no_other_group(void **state)
 {
 	struct rig *r = *state;
@@ -513,6 +532,7 @@ int main(void)
 		FACT(overlap_parallel_starts_all),
 		FACT(concurrency_is_kept),
 		FACT(rate_of_a_target_is_kept_with_its_burst),
+		FACT(who_is_ahead_of_one_with_a_row_has_a_row_too),
 		FACT(rate_per_group_holds_up_no_other_group),
 		FACT(rates_above_one_a_millisecond_are_reached),
 		FACT(a_rate_that_is_lifted_lets_all_go),
