@@ -463,13 +463,14 @@ static int64_t least(int64_t a, int64_t b)
 
 static int64_t next_start(const struct lane *l)
 {
+	int64_t at;
+
 	if (l->careful || l->resting || !lane_has_room(l))
 		return INT64_MAX;
 	if (l->breaker.open && l->breaker.probe)
 		return INT64_MAX;
-	if (l->ready.n)
-		return l->breaker.open ? l->breaker.probe_at : INT64_MIN;
-	return buckets_refill_at(&l->buckets);
+	at = l->ready.n ? INT64_MIN : buckets_refill_at(&l->buckets);
+	return l->breaker.open && at < l->breaker.probe_at ? l->breaker.probe_at : at;
 }
 
 int64_t lane_next(const struct lane *l, struct lane_now now)

@@ -244,6 +244,22 @@ static void an_open_breaker_waits_as_long_as_the_target_asks(void **state)
 	assert_int_equal(rig_count(r, LANE_CALL), 1);
 }
 
+static void an_open_breaker_does_not_wake_for_what_the_rate_lets_go(void **state)
+{
+	struct rig *r = *state;
+
+	r->settings.rate = (struct rate){.events = 1, .per_ms = 5000, .burst = LANE_TROUBLE};
+	rig_configure(r);
+	rig_open_breaker(r);
+	rig_offer(r, 10, 0);
+	rig_pass(r, 5000);
+	assert_int_equal(rig_count(r, LANE_CALL), 1);
+	lane_finished(r->lane, rig_last(r, LANE_CALL)->delivery.seq, LANE_DOWN, "429", 300000,
+		      false, r->now, &r->out);
+	rig_pass(r, 100000);
+	assert_int_equal(lane_next(r->lane, r->now), r->now.boot + 200000);
+}
+
 static void whatever_shows_that_the_target_is_there_closes_the_breaker(void **state)
 {
 	static void (*const answers[])(struct rig * r, uint64_t seq) = {rig_ok, rig_again,
@@ -372,6 +388,7 @@ int main(void)
 		FACT(the_breaker_does_not_count_an_answer_as_trouble),
 		FACT(an_open_breaker_lets_one_probe_out_at_doubling_pauses),
 		FACT(an_open_breaker_waits_as_long_as_the_target_asks),
+		FACT(an_open_breaker_does_not_wake_for_what_the_rate_lets_go),
 		FACT(whatever_shows_that_the_target_is_there_closes_the_breaker),
 		FACT(a_probe_that_runs_into_its_timeout_is_a_failed_probe),
 		FACT(an_open_breaker_writes_no_rows_for_those_who_wait),
