@@ -195,7 +195,7 @@ void engine_call_ended(struct engine *e, const struct target *t, uint64_t seq)
 {
 	if (e->careful == t && e->careful_seq == seq) {
 		e->careful = NULL;
-		careful_turn(e);
+		engine_schedule(e);
 	}
 	check_drained(e);
 }

@@ -81,6 +81,19 @@ static void what_may_have_killed_the_process_goes_one_at_a_time(void **state)
 	BENCH_UNTIL(b, b->a.calls == 5 && b->b.calls == 5);
 }
 
+static void a_lane_that_went_carefully_wakes_when_its_rate_lets_it_go_on(void **state)
+{
+	(void)state;
+	b = bench_new("rate = 5/s, burst 1\n", TO_A);
+	for (int i = 0; i < 3; i++)
+		bench_event(b, "t.x", NULL);
+	bench_kill(b);
+	b->a.calls = 0;
+	b->a.act = fake_ok;
+	bench_ready(b);
+	BENCH_UNTIL(b, b->a.calls == 3);
+}
+
 static void the_third_death_of_the_process_makes_a_dead_letter(void **state)
 {
 	int deaths = 0;
@@ -428,6 +441,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FACT(a_kill_before_the_end_delivers_again_with_the_same_key),
 		FACT(what_may_have_killed_the_process_goes_one_at_a_time),
+		FACT(a_lane_that_went_carefully_wakes_when_its_rate_lets_it_go_on),
 		FACT(the_third_death_of_the_process_makes_a_dead_letter),
 		FACT(a_visitor_after_a_crash_counts_as_no_death),
 		FACT(an_orderly_stop_goes_on_without_care),
