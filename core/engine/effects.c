@@ -89,6 +89,7 @@ static uint64_t begin_call(struct start *s)
 		return 0;
 	call = calls_begin(&e->calls);
 	give_public(call, t, s);
+	lane_begun(t->lane, s->delivery.seq, engine_now(e));
 	return call->public.number;
 }
 
@@ -297,6 +298,7 @@ static void do_call(struct target *t, const struct lane_effects *effects, size_t
 	struct start *s = start_new(t, &effects->list[at].delivery);
 	struct flight *f;
 
+	lane_delayed(t->lane, s->delivery.seq);
 	if (call && t->boarding && t->boarding->call == call) {
 		board(t->boarding, s);
 		return;
@@ -348,9 +350,11 @@ static void do_abandon(struct target *t, uint64_t seq)
 {
 	struct call *call = calls_of(&t->engine->calls, t, seq);
 	struct start *s = start_of(t, seq);
+	uint64_t number = call ? call->public.number : 0;
 
-	if (call)
-		calls_end(&t->engine->calls, call->public.number);
+	calls_end(&t->engine->calls, number);
+	if (number && t->ops.abandon)
+		t->ops.abandon(t->ops.target, number);
 	if (s)
 		s->stale = true;
 	engine_call_ended(t->engine, t, seq);

@@ -36,6 +36,9 @@ struct engine_target {
 	void (*deliver_many)(void *target, const uint64_t *numbers, size_t n);
 	void (*cancel)(void *target, uint64_t number);
 	void *target;
+	/* The number was taken back: nothing more is to be sent for it.  May come from inside an
+	 * engine function; NULL is fine. */
+	void (*abandon)(void *target, uint64_t number);
 };
 
 struct engine_options {

@@ -155,6 +155,27 @@ static int64_t since(int64_t stored, struct lane_now now)
 	return now.boot - (stored && now.wall > stored ? now.wall - stored : 0);
 }
 
+void lane_delayed(struct lane *l, uint64_t seq)
+{
+	struct lane_entry *e = lane_find(l, seq);
+
+	if (!e || e->d.state != DELIVERY_CALLED || e->cancelled)
+		return;
+	e->delayed = true;
+	lane_set_alarm(l, e);
+}
+
+void lane_begun(struct lane *l, uint64_t seq, struct lane_now now)
+{
+	struct lane_entry *e = lane_find(l, seq);
+
+	if (!e || !e->delayed)
+		return;
+	e->delayed = false;
+	e->called = now.boot;
+	lane_set_alarm(l, e);
+}
+
 /* The wall clock may have been set back while nobody looked: nothing is due later than one
  * interval from now. */
 static void recall_due(struct lane_entry *e, int64_t interval, struct lane_now now)
@@ -423,7 +444,8 @@ static void alarm_in_hand(struct lane *l, struct lane_entry *e, struct lane_now 
 
 	if (e->cancelled && now.boot >= e->over_at) {
 		deadline_over(l, e, now, out);
-	} else if (called && !e->cancelled && now.boot >= e->called + l->settings.timeout_ms) {
+	} else if (called && !e->cancelled && !e->delayed &&
+		   now.boot >= e->called + l->settings.timeout_ms) {
 		timed_out(l, e, now, out);
 	} else if (!e->cancelled && now.boot >= e->began + l->settings.deadline_ms) {
 		cancel(l, e, now, out);

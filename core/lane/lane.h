@@ -107,6 +107,10 @@ enum lane_result {
 			they go again, in calls of half as many.  Of one alone it is LANE_REJECT */
 };
 
+/* What LANE_CALL asked for has to wait, for its event to be read or its row to be written; and
+ * deliver() is called now.  In between its `timeout` does not run. */
+void lane_delayed(struct lane *l, uint64_t seq);
+void lane_begun(struct lane *l, uint64_t seq, struct lane_now now);
 /* The plugin finished `seq`.  after_ms: what Retry-After asked, -1: nothing.  unknown: a
  * request was sent and not answered.  emitted: events emitted in this call. */
 void lane_finished(struct lane *l, uint64_t seq, enum lane_result result, const char *why,

@@ -21,6 +21,7 @@ void lane_uncall(struct lane *l, struct lane_entry *e)
 	if (e->careful)
 		l->careful_call = false;
 	e->careful = false;
+	e->delayed = false;
 }
 
 static void set_text(char **text, char *to)

@@ -41,6 +41,7 @@ struct lane_entry {              /* a live delivery */
 	bool has_row;
 	bool look;      /* CALLED: from HELD, so no attempt of its own */
 	bool cancelled; /* its deadline is over */
+	bool delayed;   /* CALLED: deliver() has not been called yet */
 	bool careful;   /* CALLED by permit */
 	bool suspect;   /* may have been in flight when the process died */
 };

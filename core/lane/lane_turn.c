@@ -128,7 +128,9 @@ void lane_set_alarm(struct lane *l, struct lane_entry *e)
 	case DELIVERY_RETRY: at = e->due; break;
 	case DELIVERY_HELD: at = e->turn.heap ? deadline : least(e->due, deadline); break;
 	case DELIVERY_CALLED:
-		at = e->cancelled ? deadline : least(e->called + l->settings.timeout_ms, deadline);
+		at = e->cancelled || e->delayed
+			     ? deadline
+			     : least(e->called + l->settings.timeout_ms, deadline);
 		break;
 	default: heap_remove(&e->alarm); return;
 	}

@@ -57,6 +57,21 @@ static void timeouts_of_a_quarter_of_an_hour_are_waited_for(void **state)
 	assert_false(rig_has(r, LANE_ABANDON, 2));
 }
 
+static void a_call_that_has_to_wait_has_its_time_from_when_it_begins(void **state)
+{
+	struct rig *r = *state;
+
+	rig_offer(r, 1, 0);
+	lane_delayed(r->lane, 1);
+	rig_pass(r, 10 * 60000);
+	assert_int_equal(rig_count(r, LANE_ABANDON), 0);
+	lane_begun(r->lane, 1, r->now);
+	rig_pass(r, 29999);
+	assert_int_equal(rig_count(r, LANE_ABANDON), 0);
+	rig_pass(r, 1);
+	assert_true(rig_has(r, LANE_ABANDON, 1));
+}
+
 static void deadline_over_a_held_delivery_is_cancelled_then_dead(void **state)
 {
 	struct rig *r = *state;
@@ -424,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FACT(timeouts_take_an_unfinished_call_back_with_its_outcome_unknown),
 		FACT(timeouts_of_a_quarter_of_an_hour_are_waited_for),
+		FACT(a_call_that_has_to_wait_has_its_time_from_when_it_begins),
 		FACT(deadline_over_a_held_delivery_is_cancelled_then_dead),
 		FACT(deadline_over_a_delivery_may_still_end_by_itself),
 		FACT(deadline_counts_one_attempt_and_not_the_waiting_for_the_next),

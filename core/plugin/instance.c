@@ -230,6 +230,11 @@ static void on_cancel(void *target, uint64_t number)
 		instance_run(i, "cancel()", call_cancel, free, number_new(number));
 }
 
+static void on_abandon(void *target, uint64_t number)
+{
+	outgoing_abandon(target, number);
+}
+
 static void on_retry(void *arg)
 {
 	instance_advance(arg);
@@ -418,7 +423,8 @@ struct instance *instance_new(struct runtime *r, const struct instance_config *s
 			      const struct plugin *plugin, struct values *values)
 {
 	struct instance *i = mem_new(struct instance);
-	struct engine_target mine = {.deliver = on_deliver, .cancel = on_cancel, .target = i};
+	struct engine_target mine = {
+		.deliver = on_deliver, .cancel = on_cancel, .abandon = on_abandon, .target = i};
 
 	i->runtime = r;
 	i->section = section;

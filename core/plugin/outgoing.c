@@ -440,6 +440,19 @@ void outgoing_flush(struct instance *i)
 		send_one(i, i->waiting.first);
 }
 
+/* The client answers it still, and nobody listens. */
+static void give_up(struct instance *i, struct outgoing *o)
+{
+	if (!o->pending)
+		return;
+	o->pending->outgoing = NULL;
+	o->pending = NULL;
+	if (o->asked.aws)
+		aws_cancel(instance_options(i)->aws, o->number);
+	else
+		instance_world(i)->network->cancel(instance_world(i)->network, o->number);
+}
+
 static void cancel_one(struct instance *i, struct outgoing *o)
 {
 	struct http_answer answer = {.error = "cancelled", .body = "", .headers = ""};
@@ -450,13 +463,7 @@ static void cancel_one(struct instance *i, struct outgoing *o)
 		outgoing_free(o);
 		return;
 	}
-	if (o->pending) {
-		o->pending->outgoing = NULL;
-		if (o->asked.aws)
-			aws_cancel(instance_options(i)->aws, o->number);
-		else
-			instance_world(i)->network->cancel(instance_world(i)->network, o->number);
-	}
+	give_up(i, o);
 	if (!o->answer.error) {
 		answer.sent = o->sent;
 		copy_answer(o, &answer);
@@ -484,6 +491,41 @@ static void discard(struct outgoing *o)
 static struct outgoing *oldest(const struct instance *i)
 {
 	return i->sent.first ? i->sent.first : i->waiting.first;
+}
+
+/* Without this delivery there is none that its answer would finish. */
+static bool is_left_without(struct outgoing *o, pm_delivery delivery)
+{
+	size_t kept = 0;
+
+	if (!o->many)
+		return o->arg == delivery;
+	for (size_t k = 0; k < o->nmany; k++) {
+		if (o->many[k] != delivery)
+			o->many[kept++] = o->many[k];
+	}
+	o->nmany = kept;
+	return kept == 0;
+}
+
+/* One that was answered waits for its turn in the plugin and is stale then. */
+static void abandon(struct instance *i, struct outgoing_list *list, pm_delivery delivery)
+{
+	struct outgoing *next;
+
+	for (struct outgoing *o = list->first; o; o = next) {
+		next = o->next;
+		if (o->exchange || o->done || o->answer.error || !is_left_without(o, delivery))
+			continue;
+		give_up(i, o);
+		discard(o);
+	}
+}
+
+void outgoing_abandon(struct instance *i, uint64_t delivery)
+{
+	abandon(i, &i->sent, delivery);
+	abandon(i, &i->waiting, delivery);
 }
 
 /* A plugin that answers "cancelled" with another request would go on for ever. */

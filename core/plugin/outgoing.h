@@ -26,6 +26,9 @@ void outgoing_reply(struct instance *i, struct http_exchange *x, int status,
 void outgoing_gate(struct instance *i, uint64_t number);
 /* Let out all that may leave now. */
 void outgoing_flush(struct instance *i);
+/* The delivery was taken back: a request that was to finish it, and no other, is given up, or
+ * never leaves. */
+void outgoing_abandon(struct instance *i, uint64_t delivery);
 /* After outgoing_cancel(): what was kept for further requests. */
 void outgoing_forget(struct instance *i);
 /* Answer every request "cancelled" inside this call, and what is asked upon that, within

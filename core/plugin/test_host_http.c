@@ -154,10 +154,50 @@ static void an_answer_that_comes_too_late_finishes_nothing(void **state)
 	atomic_fetch_add(&f->ahead, 6 * 60 * 1000);
 	emit_item("b");
 	UNTIL(f, !engine_find(f->engine, first));
+	assert_true(f->requests[0].cancelled);
 	fixture_answer(f, &f->requests[0], 400, "", "");
 	fixture_settle(f);
-	assert_int_equal(fixture_counter(f, "out", "late_finish"), 1);
+	assert_int_equal(fixture_counter(f, "out", "late_finish"), 0);
 	assert_null(strstr(fixture_journal(f), "dead"));
+}
+
+static pm_delivery first;
+
+/* The first is kept, the second stops the journal, the third goes well. */
+static void save_and_send(struct pm_host *h, pm_delivery d)
+{
+	if (saw.delivered == 0) {
+		first = d;
+		see(h, d);
+		return;
+	}
+	if (saw.delivered == 1)
+		fixture_stop_journal(f);
+	h->save(h, "key", "value");
+	send_and_finish(h, d);
+}
+
+static void finish_first(struct pm_host *h)
+{
+	h->finish(h, first, PM_OK, "");
+}
+
+static void what_waits_for_the_disk_never_leaves_once_its_delivery_was_taken_back(void **state)
+{
+	(void)state;
+	f->sink->deliver = save_and_send;
+	fixture_start(f, CONFIG);
+	emit_item("a");
+	UNTIL(f, saw.delivered == 1);
+	emit_item("b");
+	UNTIL(f, saw.delivered == 2);
+	atomic_fetch_add(&f->ahead, 6 * 60 * 1000);
+	fixture_call(fixture_host(f, "out"), finish_first); /* the lane looks at its clock */
+	UNTIL(f, !engine_find(f->engine, saw.d));
+	fixture_let_journal(f);
+	UNTIL(f, saw.delivered == 3 && f->nrequests > 0);
+	fixture_settle(f);
+	assert_int_equal(f->nrequests, 1);
 }
 
 static void on_resolve(struct pm_host *h, uint64_t ask, const char *name)
@@ -453,6 +493,9 @@ int main(int argc, char **argv)
 			an_answer_finishes_what_was_sent_with_finish_by_http, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_that_comes_too_late_finishes_nothing,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_waits_for_the_disk_never_leaves_once_its_delivery_was_taken_back,
+			set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_instance_waits_for_its_secret_and_says_so,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_401_reads_secrets_again_at_most_once_a_minute,
