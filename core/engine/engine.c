@@ -70,6 +70,11 @@ void engine_hand_over(struct engine *e, struct txn *t)
 		txn_free(t);
 }
 
+uint64_t engine_submitted(const struct engine *e)
+{
+	return e->submitted;
+}
+
 uint64_t engine_durable(const struct engine *e)
 {
 	return e->durable;

@@ -100,7 +100,8 @@ void engine_emit_id(struct engine *e, uint64_t number, const char *type, struct 
 /* Hand over; t belongs to the engine until its `done` was called, which frees nothing: the
  * engine frees t after it.  An empty one is answered too.  Returns its number. */
 uint64_t engine_submit(struct engine *e, struct txn *t);
-uint64_t engine_durable(const struct engine *e); /* highest number that is durable */
+uint64_t engine_submitted(const struct engine *e); /* highest number so far */
+uint64_t engine_durable(const struct engine *e);   /* highest that is durable */
 /* Emit one of our own events: pointsman.breaker.opened .. */
 void engine_emit_own(struct engine *e, struct txn *t, const char *type, const char *subject,
 		     const char *json);

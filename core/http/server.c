@@ -492,14 +492,11 @@ static void make_room(struct http_server *s)
 	}
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
-		      int len, void *arg)
+void http_server_take(struct http_server *s, int fd, const char *peer)
 {
-	struct http_server *s = arg;
 	struct bufferevent *bev = NULL;
 	struct connection *c;
 
-	(void)listener;
 	if (s->nconnections >= s->options.max_connections)
 		make_room(s);
 	if (s->nconnections < s->options.max_connections)
@@ -513,7 +510,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	c->bev = bev;
 	c->reader = (struct http_reader){.max_head = MAX_HEAD, .max_body = s->options.max_body};
 	c->timer = evtimer_new(s->loop, on_timer, c);
-	getnameinfo(from, (socklen_t)len, c->peer, sizeof c->peer, NULL, 0, NI_NUMERICHOST);
+	snprintf(c->peer, sizeof c->peer, "%s", peer);
 	c->at = &s->connections;
 	c->next = s->connections;
 	if (c->next)
@@ -525,6 +522,16 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 	bufferevent_setwatermark(bev, EV_READ, 0, READ_AHEAD);
 	if (bufferevent_enable(bev, EV_READ | EV_WRITE) != 0)
 		connection_free(c);
+}
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from,
+		      int len, void *arg)
+{
+	char peer[NI_MAXHOST] = "";
+
+	(void)listener;
+	getnameinfo(from, (socklen_t)len, peer, sizeof peer, NULL, 0, NI_NUMERICHOST);
+	http_server_take(arg, fd, peer);
 }
 
 /* Descriptors have run out: without a rest the loop would do nothing but fail to accept. */

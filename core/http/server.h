@@ -52,6 +52,9 @@ struct http_server *http_server_new(struct event_base *loop,
 /* Open exchanges are answered 503 and are gone.  Not from inside a handler. */
 void http_server_free(struct http_server *s);
 int http_server_port(const struct http_server *s);
+/* A connection that somebody else has accepted; the socket is the server's, and must not
+ * block. */
+void http_server_take(struct http_server *s, int fd, const char *peer);
 
 typedef void http_handler_fn(struct http_exchange *x, void *arg);
 
