@@ -275,8 +275,9 @@ static bool is_fresh(const struct delivery *d)
 /* One event makes at most one delivery to a target: what `then` begins may be there, begun
  * by another.  Only a dead one begins anew, and one that ended, if it is asked for by a further
  * round. */
-static enum journal_status take_row(struct work *w, const struct delivery *row)
+static enum journal_status take_row(struct work *w, struct change *c)
 {
+	const struct delivery *row = &c->row;
 	struct delivery old;
 	enum journal_status status = JOURNAL_ABSENT;
 	bool keep = false;
@@ -290,7 +291,10 @@ static enum journal_status take_row(struct work *w, const struct delivery *row)
 	} else if (status != JOURNAL_ABSENT) {
 		return status;
 	}
-	return keep ? JOURNAL_OK : journal_put_delivery(w->s->j, row, w->err);
+	if (!keep)
+		return journal_put_delivery(w->s->j, row, w->err);
+	c->begin = false; /* its lane has it, or had it */
+	return JOURNAL_OK;
 }
 
 struct number_text {
@@ -325,7 +329,7 @@ static enum journal_status take_change(struct work *w, struct change *c)
 	case CHANGE_EMIT:
 	case CHANGE_REFUSE: return take_event(w, c);
 	case CHANGE_SAVE: return take_save(w, c);
-	case CHANGE_ROW: return take_row(w, &c->row);
+	case CHANGE_ROW: return take_row(w, c);
 	case CHANGE_CURSOR:
 		return put_text(w, "cursor", as_text(c->target).text, as_text(c->seq).text);
 	case CHANGE_BREAKER: return put_text(w, "breaker", as_text(c->target).text, c->value);

@@ -512,6 +512,23 @@ static void what_then_begins_is_begun_once(void **state)
 	}
 }
 
+/* Read again it might still look as if it had not ended. */
+static void what_is_there_already_is_not_handed_to_its_lane_again(void **state)
+{
+	struct fixture *f = *state;
+	struct delivery d = {.seq = 1, .state = DELIVERY_WAITING};
+
+	start(f, "[rule r]\non = a\ndo = build then slack\n");
+	d.duty.target = number(f, "slack");
+	for (int i = 0; i < 2; i++) {
+		txn_begin(f->t, &d);
+		ok(f, try_commit(f));
+		assert_int_equal(f->t->changes[0].begin, i == 0);
+		txn_free(f->t);
+		f->t = txn_new();
+	}
+}
+
 /* docs/behaviour.md, names: cursors, saved state, slots and duties follow `was`. */
 static void was_takes_over_what_the_old_name_owned(void **state)
 {
@@ -1048,6 +1065,7 @@ int main(void)
 		TEST(a_rule_that_fires_on_its_own_firings_ends),
 		TEST(a_group_given_up_is_told_by_an_event),
 		TEST(what_then_begins_is_begun_once),
+		TEST(what_is_there_already_is_not_handed_to_its_lane_again),
 		TEST(was_takes_over_what_the_old_name_owned),
 		TEST(rules_are_swapped_between_batches_and_kept_with_the_event),
 		TEST(rules_are_made_on_one_thread_while_another_routes),
