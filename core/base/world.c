@@ -94,13 +94,16 @@ static void *run_thread(void *arg)
 static struct world_thread *real_start(struct world *w, void (*run)(void *arg), void *arg)
 {
 	struct world_thread *t = mem_new(struct world_thread);
+	int problem;
 
 	(void)w;
 	t->run = run;
 	t->arg = arg;
-	if (pthread_create(&t->id, NULL, run_thread, t) == 0)
+	problem = pthread_create(&t->id, NULL, run_thread, t);
+	if (!problem)
 		return t;
 	free(t);
+	errno = problem;
 	return NULL;
 }
 

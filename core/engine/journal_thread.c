@@ -4,6 +4,7 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
