@@ -100,8 +100,8 @@ enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_eve
 				    void *arg, struct err *err);
 
 /* The duties to `target` in events with seq > after that have no row of their own: calls
- * `fn` for at most `limit` and until it says false, looks at no more than `scan` events, and
- * tells in *reached up to where it looked. */
+ * `fn`, which makes no other call, for at most `limit` and until it says false, looks at no more
+ * than `scan` events, and tells in *reached up to where it looked. */
 typedef bool journal_duty_fn(struct event *ev, const struct duty *duty, void *arg);
 enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t after, size_t limit,
 				   size_t scan, uint64_t *reached, journal_duty_fn *fn, void *arg,

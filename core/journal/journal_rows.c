@@ -290,87 +290,95 @@ enum journal_status journal_effects(struct journal *j, uint64_t seq, journal_eve
 	return walk_events(j, SQL_EVENT_EFFECT, seq, seq, SIZE_MAX, fn, arg, err);
 }
 
-static enum journal_status has_row(struct journal *j, uint64_t seq, uint32_t target,
-				   struct err *err)
-{
-	sqlite3_stmt *s = journal_statement(j, SQL_DELIVERY_GET);
-	enum journal_status status;
-
-	sqlite3_bind_int64(s, 1, row_key(seq, target));
-	status = journal_step(j, s, err);
-	sqlite3_reset(s);
-	return status;
-}
-
 struct duty_walk {
+	struct journal *j;
+	sqlite3_stmt *events; /* at a row */
 	uint32_t target;
 	size_t found;
 	bool enough;
 	journal_duty_fn *fn;
 	void *arg;
+	struct err *err;
 };
 
-static enum journal_status hand_out(struct journal *j, struct duty_walk *w, uint64_t seq,
-				    struct err *err)
+/* The duty to the target among those of the row, or NULL. */
+static const struct duty *duty_to(uint32_t target, const struct duty *duties, size_t n)
 {
+	for (size_t i = 0; i < n; i++) {
+		if (duties[i].target == target)
+			return &duties[i];
+	}
+	return NULL;
+}
+
+static bool names_target(const struct duty_walk *w)
+{
+	struct packed bytes = column_packed(w->events, 4);
+	struct duty *duties;
+	size_t n;
+	bool named;
+
+	if (!duties_decode(bytes.at, (size_t)(bytes.end - bytes.at), &duties, &n))
+		return true; /* reading the whole row will tell what is wrong with it */
+	named = duty_to(w->target, duties, n);
+	free(duties);
+	return named;
+}
+
+static enum journal_status has_row(struct duty_walk *w, uint64_t seq)
+{
+	sqlite3_stmt *s = journal_statement(w->j, SQL_DELIVERY_IS);
+	enum journal_status status;
+
+	sqlite3_bind_int64(s, 1, row_key(seq, w->target));
+	status = journal_step(w->j, s, w->err);
+	sqlite3_reset(s);
+	return status;
+}
+
+static enum journal_status hand_out(struct duty_walk *w, uint64_t seq)
+{
+	enum journal_status status = has_row(w, seq);
+	const struct duty *duty;
 	struct journal_event row;
-	enum journal_status status = has_row(j, seq, w->target, err);
 
 	if (status != JOURNAL_ABSENT)
 		return status;
-	status = journal_event(j, seq, &row, err);
-	if (status != JOURNAL_OK)
-		return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
-	for (size_t i = 0; i < row.nduties; i++) {
-		if (row.duties[i].target != w->target)
-			continue;
-		w->enough = !w->fn(row.event, &row.duties[i], w->arg);
+	if (journal_column_event(w->events, &row)) {
+		duty = duty_to(w->target, row.duties, row.nduties);
+		w->enough = !w->fn(row.event, duty, w->arg);
 		w->found++;
-		break;
+	} else {
+		journal_note_unreadable(w->j, seq);
 	}
 	journal_event_clear(&row);
 	return JOURNAL_OK;
-}
-
-static bool names_target(sqlite3_stmt *s, int at, uint32_t target)
-{
-	struct duty *duties;
-	size_t n;
-	bool named = false;
-
-	if (!duties_decode(sqlite3_column_blob(s, at), (size_t)sqlite3_column_bytes(s, at), &duties,
-			   &n))
-		return true; /* reading the whole row will tell what is wrong with it */
-	for (size_t i = 0; i < n && !named; i++)
-		named = duties[i].target == target;
-	free(duties);
-	return named;
 }
 
 enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t after, size_t limit,
 				   size_t scan, uint64_t *reached, journal_duty_fn *fn, void *arg,
 				   struct err *err)
 {
-	struct duty_walk w = {.target = target, .fn = fn, .arg = arg};
+	struct duty_walk w = {.j = j,
+			      .events = journal_statement(j, SQL_EVENT_DUTIES),
+			      .target = target,
+			      .fn = fn,
+			      .arg = arg,
+			      .err = err};
 	enum journal_status status = JOURNAL_OK;
 
 	*reached = after;
+	bind_number(w.events, 1, after);
 	for (size_t n = 0; n < scan && w.found < limit && !w.enough && status == JOURNAL_OK; n++) {
-		sqlite3_stmt *s = journal_statement(j, SQL_EVENT_DUTIES);
-		bool named = false;
-
-		bind_number(s, 1, *reached);
-		status = journal_step(j, s, err);
-		if (status == JOURNAL_OK) {
-			*reached = column_number(s, 0);
-			named = names_target(s, 1, target);
-		}
-		sqlite3_reset(s);
-		if (status == JOURNAL_ABSENT && *reached < j->last)
+		status = journal_step(j, w.events, err);
+		if (status == JOURNAL_OK)
+			*reached = column_number(w.events, 0);
+		else if (status == JOURNAL_ABSENT && *reached < j->last)
 			*reached = j->last; /* what is not there was pruned or lost */
-		if (named)
-			status = hand_out(j, &w, *reached, err);
+		if (status == JOURNAL_OK && names_target(&w))
+			status = hand_out(&w, *reached);
 	}
+	sqlite3_reset(w.events);
 	return status == JOURNAL_ABSENT ? JOURNAL_OK : status;
 }
 

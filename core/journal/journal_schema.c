@@ -34,8 +34,7 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_EVENT_BEFORE] = EVENT "WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
 	[SQL_EVENT_EFFECT] = EVENT "WHERE cause = ?2 AND cause <> 0 AND seq > ?1"
 				   " ORDER BY seq LIMIT 1",
-	[SQL_EVENT_DUTIES] =
-		"SELECT seq, at, duties FROM event WHERE seq > ?1 ORDER BY seq LIMIT 1",
+	[SQL_EVENT_DUTIES] = EVENT "WHERE seq > ?1 ORDER BY seq",
 	[SQL_EVENT_IDS] = "SELECT seq, at, head, length(data) FROM event WHERE seq > ?1"
 			  " ORDER BY seq",
 	[SQL_EVENT_SIZE] = "SELECT seq, at, length(data) FROM event WHERE seq > ?1"
@@ -52,6 +51,7 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_DELIVERY_PUT] = "INSERT OR REPLACE INTO delivery(key, target, state, life)"
 			     " VALUES(?1, ?2, ?3, ?4)",
 	[SQL_DELIVERY_GET] = DELIVERY "WHERE key = ?1",
+	[SQL_DELIVERY_IS] = "SELECT 1 FROM delivery WHERE key = ?1",
 	[SQL_DELIVERY_OF_EVENT] = DELIVERY "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
 	[SQL_DELIVERY_LIVE] = DELIVERY "WHERE target = ?1 AND key > ?2 AND state < 4"
 				       " ORDER BY key LIMIT 1",
