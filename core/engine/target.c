@@ -6,11 +6,10 @@
 #include <string.h>
 
 /* The journal thread serves intake between two reads: one may take a few milliseconds. */
-#define SCAN_AT_ONCE  1000
-#define READ_EVENTS   128
-#define READ_AT_LEAST 64  /* duties: a look into the journal for each one would cost */
-#define CURSOR_STEP   256 /* likewise */
-#define READ_BYTES    (1024 * 1024)
+#define SCAN_AT_ONCE 1000
+#define READ_EVENTS  128
+#define CURSOR_STEP  256 /* likewise */
+#define READ_BYTES   (1024 * 1024)
 /* Of all targets together; each has the same share, so that a thousand of them take little more
  * memory than ten. */
 #define KEPT_BYTES     (8 * 1024 * 1024)
@@ -304,7 +303,7 @@ void target_read(struct target *t)
 {
 	struct engine *e = t->engine;
 
-	if (t->next >= e->last_seq || e->ending || lane_wants(t->lane) < READ_AT_LEAST)
+	if (t->next >= e->last_seq || e->ending || lane_wants(t->lane) < LANE_READ_LEAST)
 		return;
 	t->behind = true;
 	read_next(e, t->number);

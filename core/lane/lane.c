@@ -83,7 +83,7 @@ struct lane_entry *lane_find(const struct lane *l, uint64_t seq)
 /* Once nothing is left that could have been in flight, the lane goes as usual. */
 static void settle_care(struct lane *l, struct lane_now now)
 {
-	bool all_known = l->reached >= l->careful_last || !lane_wants(l);
+	bool all_known = l->reached >= l->careful_last || lane_wants(l) < LANE_READ_LEAST;
 
 	if (!l->careful || l->careful_call || l->paused || l->resting)
 		return;

@@ -18,6 +18,7 @@
 #define LANE_MAX_WAITING                                                                           \
 	512 /* without a row, at most; where calls are large, twice what they take */
 #define LANE_MAX_ROWS   10000     /* with one, at most; then the lane reads no further */
+#define LANE_READ_LEAST 64        /* wanting fewer, a lane is not read for */
 #define LANE_TROUBLE    5         /* "target down" in a row that open the breaker */
 #define LANE_DEATHS     3         /* of the process in the same call make a dead letter */
 #define LANE_CALL_BYTES (1 << 20) /* of events in one call; a larger one goes alone */

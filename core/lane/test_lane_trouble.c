@@ -260,6 +260,24 @@ static void an_open_breaker_does_not_wake_for_what_the_rate_lets_go(void **state
 	assert_int_equal(lane_next(r->lane, r->now), r->now.boot + 200000);
 }
 
+/* Those of the journal that it does not know yet are not read before it has more room. */
+static void a_careful_lane_that_nobody_reads_for_goes_on_by_its_rate(void **state)
+{
+	struct rig *r = *state;
+
+	r->settings.rate = (struct rate){.events = 1, .per_ms = 60000, .burst = 1};
+	rig_configure(r);
+	lane_careful(r->lane, 2 * LANE_MAX_WAITING);
+	for (uint64_t seq = 1; lane_wants(r->lane) > LANE_READ_LEAST / 2; seq++)
+		rig_offer(r, seq, 0);
+	rig_permit(r);
+	rig_ok(r, 1);
+	rig_permit(r);
+	assert_false(lane_is_careful(r->lane));
+	rig_pass(r, 60000);
+	assert_string_equal(rig_calls(r), "1 2 ");
+}
+
 static void whatever_shows_that_the_target_is_there_closes_the_breaker(void **state)
 {
 	static void (*const answers[])(struct rig * r, uint64_t seq) = {rig_ok, rig_again,
@@ -389,6 +407,7 @@ int main(void)
 		FACT(an_open_breaker_lets_one_probe_out_at_doubling_pauses),
 		FACT(an_open_breaker_waits_as_long_as_the_target_asks),
 		FACT(an_open_breaker_does_not_wake_for_what_the_rate_lets_go),
+		FACT(a_careful_lane_that_nobody_reads_for_goes_on_by_its_rate),
 		FACT(whatever_shows_that_the_target_is_there_closes_the_breaker),
 		FACT(a_probe_that_runs_into_its_timeout_is_a_failed_probe),
 		FACT(an_open_breaker_writes_no_rows_for_those_who_wait),
