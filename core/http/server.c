@@ -187,14 +187,16 @@ static void compose(struct buf *out, int status, const char *const *headers, boo
 
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, reason(status));
 	for (; headers && *headers; headers++) {
-		if (!(*headers)[strcspn(*headers, "\r\n")])
-			buf_printf(out, "%s\r\n", *headers);
+		if ((*headers)[strcspn(*headers, "\r\n")])
+			continue;
+		buf_text_add(out, *headers);
+		buf_text_add(out, "\r\n");
 	}
 	if (retry_after)
 		buf_text_add(out, RETRY_AFTER);
 	if (!bodiless)
 		buf_printf(out, "Content-Length: %zu\r\n", len);
-	buf_printf(out, "%s\r\n", closes ? "Connection: close\r\n" : "");
+	buf_text_add(out, closes ? "Connection: close\r\n\r\n" : "\r\n");
 	if (!bodiless && !is_head)
 		buf_add(out, body, len);
 }

@@ -14,6 +14,7 @@
 
 /* One request is one transaction, in memory until it is written. */
 #define MOST_EVENTS 10000
+#define KEPT_BYTES  (64 * 1024)
 #define MOST_BYTES  (4 * 1024 * 1024)
 
 static const struct pm_key keys[] = {
@@ -70,14 +71,20 @@ static bool check(struct pm_host *h)
 	return !wrong;
 }
 
+/* What reading takes, kept from one request to the next. */
+struct room {
+	struct arena arena;
+	struct incoming *items;
+	size_t cap;
+};
+
 /* One request: all its items are read first, then emitted. */
 struct request {
 	struct pm_host *h;
 	const struct pm_message *m;
 	bool many; /* the sender counts items */
-	struct arena arena;
-	struct incoming *items;
-	size_t n, cap;
+	struct room *room;
+	size_t n; /* items */
 	unsigned item, accepted;
 	struct err err;
 	pm_result result;
@@ -85,8 +92,10 @@ struct request {
 
 static void keep(struct request *rq, const struct incoming *in)
 {
-	mem_room(rq->items, rq->n, rq->cap);
-	rq->items[rq->n++] = *in;
+	struct room *room = rq->room;
+
+	mem_room(room->items, rq->n, room->cap);
+	room->items[rq->n++] = *in;
 }
 
 static bool take_structured(struct request *rq, const char *text, size_t len)
@@ -94,7 +103,7 @@ static bool take_structured(struct request *rq, const char *text, size_t len)
 	struct incoming in = {0};
 
 	rq->item++;
-	if (!incoming_structured(&in, &rq->arena, text, len, &rq->err))
+	if (!incoming_structured(&in, &rq->room->arena, text, len, &rq->err))
 		return false;
 	keep(rq, &in);
 	return true;
@@ -105,8 +114,8 @@ static bool emit_all(struct request *rq)
 	rq->item = 0;
 	for (size_t i = 0; i < rq->n; i++) {
 		rq->item++;
-		incoming_trace(&rq->items[i], rq->m);
-		rq->result = incoming_emit(rq->h, &rq->items[i]);
+		incoming_trace(&rq->room->items[i], rq->m);
+		rq->result = incoming_emit(rq->h, &rq->room->items[i]);
 		if (rq->result != PM_OK)
 			return false;
 		rq->accepted++;
@@ -188,7 +197,7 @@ static bool take_binary(struct request *rq)
 {
 	struct incoming in;
 
-	if (!incoming_binary(&in, &rq->arena, rq->m, &rq->err))
+	if (!incoming_binary(&in, &rq->room->arena, rq->m, &rq->err))
 		return false;
 	keep(rq, &in);
 	return true;
@@ -210,10 +219,10 @@ static const char *plain_id(struct request *rq)
 		return NULL;
 	}
 	if (text && *text)
-		return arena_text(&rq->arena, text, strlen(text));
+		return arena_text(&rq->room->arena, text, strlen(text));
 	snprintf(made, sizeof made, "%016llx%016llx", (unsigned long long)h->random(h),
 		 (unsigned long long)h->random(h));
-	return arena_text(&rq->arena, made, strlen(made));
+	return arena_text(&rq->room->arena, made, strlen(made));
 }
 
 static bool take_plain(struct request *rq)
@@ -347,10 +356,26 @@ static int32_t take(struct request *rq, const struct form *f)
 				      : tell_refusal(rq);
 }
 
+static void forget(struct room *room)
+{
+	arena_free(&room->arena);
+	free(room->items);
+	*room = (struct room){0};
+}
+
+/* What a large request took is not kept for small ones. */
+static void tidy(struct room *room)
+{
+	if (room->arena.bytes + room->cap * sizeof *room->items > KEPT_BYTES)
+		forget(room);
+	else
+		arena_reset(&room->arena);
+}
+
 static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t arg)
 {
 	const char *refused = sender_refused(h, m);
-	struct request rq = {.h = h, .m = m};
+	struct request rq = {.h = h, .m = m, .room = h->self};
 	const struct form *f;
 	int32_t status;
 
@@ -366,9 +391,20 @@ static int32_t on_post(struct pm_host *h, const struct pm_message *m, uint64_t a
 			    "application/cloudevents-batch+json, application/x-ndjson, or "
 			    "application/json with ce-* headers\n");
 	status = take(&rq, f);
-	arena_free(&rq.arena);
-	free(rq.items);
+	tidy(rq.room);
 	return status;
+}
+
+static bool create(struct pm_host *h)
+{
+	h->self = mem_new(struct room);
+	return true;
+}
+
+static void destroy(struct pm_host *h)
+{
+	forget(h->self);
+	free(h->self);
 }
 
 static bool start(struct pm_host *h)
@@ -380,4 +416,5 @@ static bool start(struct pm_host *h)
 
 PM_PLUGIN(.kind = PM_SOURCE, .name = "http-in", .version = "1.0",
 	  .summary = "Be sent events over HTTP: CloudEvents, lines of JSON, plain JSON.",
-	  .keys = keys, .types = types, .check = check, .start = start);
+	  .keys = keys, .types = types, .check = check, .create = create, .start = start,
+	  .destroy = destroy);
