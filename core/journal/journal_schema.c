@@ -48,8 +48,9 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_SEEN_PUT] = "INSERT OR REPLACE INTO seen(seq, at, times) VALUES(?1, ?2, ?3)",
 	[SQL_SEEN_GET] = "SELECT times, at FROM seen WHERE seq = ?1",
 	[SQL_SEEN_DELETE] = "DELETE FROM seen WHERE seq = ?1",
-	[SQL_DELIVERY_PUT] = "INSERT OR REPLACE INTO delivery(key, target, state, life)"
-			     " VALUES(?1, ?2, ?3, ?4)",
+	[SQL_DELIVERY_PUT] = "INSERT INTO delivery(key, target, state, life) VALUES(?1, ?2, ?3, ?4)"
+			     " ON CONFLICT(key) DO UPDATE SET target = excluded.target,"
+			     " state = excluded.state, life = excluded.life",
 	[SQL_DELIVERY_GET] = DELIVERY "WHERE key = ?1",
 	[SQL_DELIVERY_IS] = "SELECT 1 FROM delivery WHERE key = ?1",
 	[SQL_DELIVERY_OF_EVENT] = DELIVERY "WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT 1",
