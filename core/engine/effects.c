@@ -126,6 +126,7 @@ static void take_off(struct flight *f)
 	if (numbers != some)
 		free(numbers);
 	flight_free(f);
+	engine_schedule(t->engine); /* their time runs from now on */
 }
 
 static void run_flights(void *arg);
