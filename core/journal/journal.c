@@ -16,7 +16,7 @@
 
 #define LOCK_TRIES       40
 #define LOCK_PAUSE_NS    50000000
-#define CHECKPOINT_PAGES 1000
+#define CHECKPOINT_PAGES 500
 #define RESERVE_BYTES    (4 * 1024 * 1024)
 #define CHECK_BYTES      (16 * 1024 * 1024) /* checked whole at every open up to this size */
 
@@ -24,14 +24,15 @@
  * first page.  FULL: with WAL, NORMAL may lose the last commits when the power fails, and
  * webhooks were answered on the strength of them.  EXCLUSIVE: one process owns the files,
  * so there need be no index shared with others. */
-static const char pragmas[] = "PRAGMA locking_mode = EXCLUSIVE;"
-			      "PRAGMA page_size = 4096;"
-			      "PRAGMA auto_vacuum = INCREMENTAL;"
-			      "PRAGMA journal_mode = WAL;"
-			      "PRAGMA synchronous = FULL;"
-			      "PRAGMA journal_size_limit = 16777216;"
-			      "PRAGMA wal_autocheckpoint = 0;"
-			      "PRAGMA temp_store = MEMORY;";
+static const char pragmas[] =
+	"PRAGMA locking_mode = EXCLUSIVE;"
+	"PRAGMA page_size = " JOURNAL_TEXT(JOURNAL_PAGE) ";"
+							 "PRAGMA auto_vacuum = INCREMENTAL;"
+							 "PRAGMA journal_mode = WAL;"
+							 "PRAGMA synchronous = FULL;"
+							 "PRAGMA journal_size_limit = 16777216;"
+							 "PRAGMA wal_autocheckpoint = 0;"
+							 "PRAGMA temp_store = MEMORY;";
 
 static char *path_in(const struct journal *j, const char *name)
 {

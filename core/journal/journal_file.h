@@ -11,6 +11,11 @@
 #include <sqlite3.h>
 
 #define JOURNAL_SCHEMA 2 /* PRAGMA user_version */
+/* Some six events of 1 KB: half the calls to the system that 4096 takes, and with few events in a
+ * commit no more bytes. */
+#define JOURNAL_PAGE         8192
+#define JOURNAL_TEXT(macro)  JOURNAL_TEXT_(macro)
+#define JOURNAL_TEXT_(value) #value
 
 enum statement {
 	SQL_BEGIN,

@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_BYTES  4096
-#define ROW_BYTES   300  /* of an event beside its payload, about */
-#define AT_A_TIME   512  /* rows looked at in one call */
-#define PAGES_SPARE 1024 /* free pages kept in the file for what comes next */
+#define ROW_BYTES   300 /* of an event beside its payload, about */
+#define AT_A_TIME   512 /* rows looked at in one call */
+#define PAGES_SPARE 512 /* free pages kept in the file for what comes next */
 
 static enum journal_status read_number(struct journal *j, enum statement which, int64_t *n,
 				       struct err *err)
@@ -91,7 +90,7 @@ static enum journal_status excess(struct journal *j, const struct journal_limits
 	share = (uint64_t)first < end
 			? (double)(end - (uint64_t)first) / (double)(j->last + 1 - (uint64_t)first)
 			: 0;
-	used = (pages - unused) * PAGE_BYTES;
+	used = (pages - unused) * JOURNAL_PAGE;
 	over = limits->most ? used - limits->most : 0;
 	*bytes = (int64_t)((double)(used - limits->apart) * share) - limits->keep_bytes;
 	if (over > *bytes)
@@ -206,7 +205,7 @@ int64_t journal_used(struct journal *j)
 	if (read_number(j, SQL_PAGES, &pages, &err) != JOURNAL_OK ||
 	    read_number(j, SQL_PAGES_FREE, &unused, &err) != JOURNAL_OK)
 		return 0; /* whatever is wrong, the next write tells */
-	return (pages - unused) * PAGE_BYTES;
+	return (pages - unused) * JOURNAL_PAGE;
 }
 
 static enum journal_status give_back_pages(struct journal *j, bool *more, struct err *err)

@@ -73,7 +73,7 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_VALUE_RENAME] = "UPDATE OR REPLACE value SET space = ?2 WHERE space = ?1",
 	[SQL_PAGES] = "PRAGMA page_count",
 	[SQL_PAGES_FREE] = "PRAGMA freelist_count",
-	[SQL_VACUUM] = "PRAGMA incremental_vacuum(512)",
+	[SQL_VACUUM] = "PRAGMA incremental_vacuum(256)",
 };
 
 const char *journal_sql(enum statement which)

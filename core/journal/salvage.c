@@ -14,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE       4096
 #define PROBES     4096 /* attempts to read past damage, per table */
 #define TOLD       20   /* gaps named one by one */
 #define ROOM_SPARE (16 * 1024 * 1024)
@@ -422,8 +421,9 @@ static void rescue_all(struct rescue *r, const char *aside)
 
 static bool make_new(struct rescue *r, struct world *world, const char *path, struct err *err)
 {
-	static const char settings[] = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;"
-				       "PRAGMA synchronous = FULL;";
+	static const char settings[] = "PRAGMA page_size = " JOURNAL_TEXT(
+		JOURNAL_PAGE) "; PRAGMA auto_vacuum = INCREMENTAL;"
+			      "PRAGMA synchronous = FULL;";
 
 	unlink(path);
 	if (sqlite3_open_v2(path, &r->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, world->vfs) ==
@@ -466,7 +466,7 @@ static bool open_old(struct rescue *r, struct world *world, const char *path)
 static bool copy_file(const char *from, const char *to)
 {
 	FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-	char bytes[PAGE];
+	char bytes[JOURNAL_PAGE];
 	size_t n = 0;
 	bool ok = in && out;
 
@@ -490,15 +490,16 @@ static void put_big_endian(unsigned char *at, uint32_t n)
 static bool replace_first_page(const char *path, const char *fresh)
 {
 	int to = open(path, O_WRONLY | O_CLOEXEC), from = open(fresh, O_RDONLY | O_CLOEXEC);
-	unsigned char page[PAGE];
+	unsigned char page[JOURNAL_PAGE];
 	off_t size = to >= 0 ? lseek(to, 0, SEEK_END) : 0;
-	bool ok = size >= PAGE && from >= 0 && pread(from, page, PAGE, 0) == PAGE;
+	bool ok = size >= JOURNAL_PAGE && from >= 0 &&
+		  pread(from, page, JOURNAL_PAGE, 0) == JOURNAL_PAGE;
 
 	if (ok) {
 		page[18] = page[19] = 2;
-		put_big_endian(page + 28, (uint32_t)(size / PAGE));
+		put_big_endian(page + 28, (uint32_t)(size / JOURNAL_PAGE));
 		memcpy(page + 92, page + 24, 4);
-		ok = pwrite(to, page, PAGE, 0) == PAGE;
+		ok = pwrite(to, page, JOURNAL_PAGE, 0) == JOURNAL_PAGE;
 	}
 	if (to >= 0)
 		close(to);

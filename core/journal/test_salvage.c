@@ -16,8 +16,8 @@
 #include <ftw.h>
 #include <unistd.h>
 
-#define EVENTS 300
-#define PAGE   4096
+#define EVENTS 600
+#define PAGE   8192
 
 struct fixture {
 	struct world world;
@@ -271,8 +271,8 @@ static void check_page(struct fixture *f, size_t page, size_t *roots)
 		fail_msg("page %zu: nobody was told of what was lost", page);
 	if (f->found.damaged && set_aside(f) != 1)
 		fail_msg("page %zu: the damaged file was not kept", page);
-	*roots += left.events + 40 < EVENTS || left.deliveries + 150 < EVENTS ||
-		  left.values + 60 < EVENTS;
+	*roots += left.events + 80 < EVENTS || left.deliveries + 300 < EVENTS ||
+		  left.values + 120 < EVENTS;
 	check_goes_on(f);
 	close_it(f);
 }
