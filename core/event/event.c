@@ -296,7 +296,8 @@ static struct place place_of(const struct event *ev, enum event_view view, const
 		buf_cut(scratch, 0);
 		event_json(ev, scratch);
 		if (path->n == 1)
-			return (struct place){.value = {KIND_OBJECT, scratch->data, scratch->len, 0}};
+			return (struct place){
+				.value = {KIND_OBJECT, scratch->data, scratch->len, 0}};
 		return (struct place){.text = scratch->data, .len = scratch->len, .from = 1};
 	}
 	if (view == EVENT_MEMBERS && strcmp(ev->type, EVENT_FIRED) == 0)

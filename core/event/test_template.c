@@ -338,7 +338,8 @@ static void get_takes_a_path_with_filters(void **state)
 
 		if (found != !rows[i % COUNT(rows)].why ||
 		    strcmp(buf_text(&out), found ? rows[i % COUNT(rows)].expected : "") ||
-		    (!found && (!*err.text != !*rows[i % COUNT(rows)].why || !strstr(err.text, rows[i % COUNT(rows)].why))))
+		    (!found && (!*err.text != !*rows[i % COUNT(rows)].why ||
+				!strstr(err.text, rows[i % COUNT(rows)].why))))
 			fail_msg("%s: %s %s", rows[i % COUNT(rows)].text, buf_text(&out), err.text);
 		buf_free(&out);
 	}

@@ -41,8 +41,9 @@ void host_end_many(struct instance *i, const pm_delivery *d, size_t n, const str
 				  ending->after_ms, ending->unknown);
 	if (late) {
 		host_count_up(i, "late_finish", (int64_t)late);
-		log_warn("%s: the answer for %zu deliveries came when %zu of them had ended already",
-			 i->host.instance, n, late);
+		log_warn(
+			"%s: the answer for %zu deliveries came when %zu of them had ended already",
+			i->host.instance, n, late);
 	}
 }
 

@@ -255,7 +255,8 @@ static bool check_role(const struct plugin *p, struct err *err)
 	else if (!(role & (PM_ACTION | PM_SINK)) && t->deliver)
 		err_set(err, "it has deliver(), which is for actions and sinks");
 	else if (t->deliver_many && !t->deliver)
-		err_set(err, "it has deliver_many() but no deliver(), for sections without `batch`");
+		err_set(err,
+			"it has deliver_many() but no deliver(), for sections without `batch`");
 	else if (!(role & (PM_SOURCE | PM_ACTION)) && p->ntypes)
 		err_set(err, "it lists event types, which only sources and actions emit");
 	else if (!(role & PM_SECRETS) != !t->resolve)

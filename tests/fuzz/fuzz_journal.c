@@ -45,8 +45,9 @@ static struct journal *empty_journal(void)
 	static struct journal *j;
 
 	j = j ? j : journal_open_in_memory(NULL);
-	PROMISE(j && sqlite3_exec(j->db, "DELETE FROM event; DELETE FROM seen; "
-					 "DELETE FROM delivery; DELETE FROM value",
+	PROMISE(j && sqlite3_exec(j->db,
+				  "DELETE FROM event; DELETE FROM seen; "
+				  "DELETE FROM delivery; DELETE FROM value",
 				  NULL, NULL, NULL) == SQLITE_OK);
 	j->last = j->last_before = 0;
 	return j;

@@ -52,7 +52,8 @@ static void destroy(struct pm_host *h)
 
 static pm_result emit(struct pm_host *h, long long n)
 {
-	static const char *const sorts[] = {"good", "utf8", "large", "deep", "json", "type", "time"};
+	static const char *const sorts[] = {"good", "utf8", "large", "deep",
+					    "json", "type", "time"};
 	struct flood *f = h->self;
 	const char *sort = h->str(h, "sort");
 	char id[32], json[64];
