@@ -1,6 +1,6 @@
 /* docs/behaviour.md, acceptance: accepted means durable, wherever the power is cut. */
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/dedupe.h"
 #include "journal/journal_file.h"
 #include "journal/snapshot.h"
@@ -13,8 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 #define TARGET 7
 #define NEVER  INT64_C(1000000000000)
@@ -30,32 +28,15 @@ struct fixture {
 	size_t payload;
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
-
 static int set_up(void **state)
 {
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
 	f->world.vfs = DISK_NAME;
 	f->payload = 200;
-	strcpy(f->directory, "/tmp/test-cuts-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "cuts");
 	disk_insert();
 	return 0;
 }
@@ -95,7 +76,7 @@ static int tear_down(void **state)
 	close_it(f);
 	free(f->found.damaged);
 	disk_remove();
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

@@ -1,7 +1,7 @@
 #include "journal/dedupe.h"
 
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/names.h"
 #include "journal/runs.h"
 
@@ -12,8 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 #define DAY INT64_C(86400000)
 #define AGE (7 * DAY)
@@ -29,21 +27,6 @@ struct fixture {
 	int64_t now;
 	int64_t max;
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
 
 static void ok(const struct fixture *f, enum journal_status status)
 {
@@ -85,13 +68,11 @@ static int set_up(void **state)
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
 	f->now = 100 * DAY;
 	f->max = 5000000;
 	f->instance = "i";
-	strcpy(f->directory, "/tmp/test-dedupe-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "dedupe");
 	restart(f);
 	return 0;
 }
@@ -103,7 +84,7 @@ static int tear_down(void **state)
 	dedupe_free(f->d);
 	names_free(f->names);
 	journal_close(f->j);
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

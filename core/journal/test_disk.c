@@ -1,6 +1,6 @@
 /* What the journal promises when the disk does not: every failure, at every write. */
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/journal.h"
 #include "journal/testdisk.h"
 
@@ -11,8 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 #define BATCHES 4
 
@@ -26,32 +24,15 @@ struct fixture {
 	size_t payload;
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
-
 static int set_up(void **state)
 {
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
 	f->world.vfs = DISK_NAME;
 	f->payload = 20;
-	strcpy(f->directory, "/tmp/test-disk-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "disk");
 	disk_insert();
 	return 0;
 }
@@ -63,7 +44,7 @@ static int tear_down(void **state)
 	journal_close(f->j);
 	free(f->found.damaged);
 	disk_remove();
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

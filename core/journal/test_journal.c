@@ -1,7 +1,7 @@
 #include "journal/journal.h"
 
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,21 +27,6 @@ struct fixture {
 	uint64_t walked; /* sum of seqs */
 };
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
-
 static void reopen(struct fixture *f)
 {
 	journal_close(f->j);
@@ -57,10 +41,8 @@ static int set_up(void **state)
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
-	strcpy(f->directory, "/tmp/test-journal-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "journal");
 	reopen(f);
 	return 0;
 }
@@ -71,7 +53,7 @@ static int tear_down(void **state)
 
 	journal_close(f->j);
 	free(f->found.damaged);
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* docs/behaviour.md, damaged journal: every page in turn is overwritten, and what was on the
  * others must be there afterwards. */
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/cell.h"
 #include "journal/journal.h"
 
@@ -13,7 +13,6 @@
 
 #include <cmocka.h>
 #include <dirent.h>
-#include <ftw.h>
 #include <unistd.h>
 
 #define EVENTS 600
@@ -28,21 +27,6 @@ struct fixture {
 	struct err err;
 	struct buf whole; /* the file when it was good */
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
 
 static void ok(const struct fixture *f, enum journal_status status)
 {
@@ -130,10 +114,8 @@ static int set_up(void **state)
 	struct cell *cell;
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
-	strcpy(f->directory, "/tmp/test-salvage-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "salvage");
 	f->path = mem_format("%s/journal.db", f->directory);
 	open_it(f);
 	ok(f, journal_begin(f->j, &f->err));
@@ -164,7 +146,7 @@ static int tear_down(void **state)
 	free(f->found.damaged);
 	free(f->path);
 	buf_free(&f->whole);
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

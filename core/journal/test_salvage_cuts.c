@@ -1,7 +1,7 @@
 /* docs/behaviour.md, damaged journal: what can be read is saved, and a power cut while that is
  * done, at whatever write, rename or sync, takes nothing of it. */
-#include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/journal_file.h"
 #include "journal/testcuts.h"
 
@@ -12,8 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 #define IN_FILE   120 /* events */
 #define IN_LOG    10  /* further ones, only in the log */
@@ -32,21 +30,6 @@ struct fixture {
 	struct cuts *again;                  /* cut the recovery, too, at one disk in so many */
 	size_t every, looks;
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-static void quiet(enum log_level level, const char *line, void *arg)
-{
-	(void)level;
-	(void)line;
-	(void)arg;
-}
 
 static void ok(const struct fixture *f, enum journal_status status)
 {
@@ -141,11 +124,9 @@ static int set_up(void **state)
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(quiet, NULL);
 	f->world = *world_real();
 	f->world.vfs = DISK_NAME;
-	strcpy(f->directory, "/tmp/test-salvage-cuts-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "salvage-cuts");
 	f->path = mem_format("%s/journal.db", f->directory);
 	disk_insert();
 	make_damaged(f);
@@ -160,7 +141,7 @@ static int tear_down(void **state)
 	free(f->found.damaged);
 	free(f->path);
 	disk_remove();
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

@@ -1,6 +1,7 @@
 #include "journal/snapshot.h"
 
 #include "base/mem.h"
+#include "base/testplace.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 struct fixture {
 	struct world world;
@@ -18,14 +17,6 @@ struct fixture {
 	struct journal *j;
 	struct err err;
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 static void ok(const struct fixture *f, enum journal_status status)
 {
@@ -40,8 +31,7 @@ static int set_up(void **state)
 
 	*state = f;
 	f->world = *world_real();
-	strcpy(f->directory, "/tmp/test-snapshot-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "snapshot");
 	f->j = journal_open(&f->world, f->directory, &found, &f->err);
 	assert_non_null(f->j);
 	ok(f, journal_begin(f->j, &f->err));
@@ -54,7 +44,7 @@ static int tear_down(void **state)
 
 	journal_rollback(f->j);
 	journal_close(f->j);
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }

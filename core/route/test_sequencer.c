@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/testplace.h"
 #include "journal/snapshot.h"
 #include "journal/testdisk.h"
 
@@ -14,8 +15,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <ftw.h>
-#include <unistd.h>
 
 #define SECOND INT64_C(1000)
 #define DAY    (86400 * SECOND)
@@ -34,14 +33,6 @@ struct fixture {
 	int64_t now;
 	char logged[2000];
 };
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
 
 static void keep_line(enum log_level level, const char *line, void *arg)
 {
@@ -106,12 +97,11 @@ static int set_up(void **state)
 	struct fixture *f = mem_new(struct fixture);
 
 	*state = f;
-	log_capture(keep_line, f);
 	f->world = *world_real();
 	f->now = NOW;
 	f->t = txn_new();
-	strcpy(f->directory, "/tmp/test-sequencer-XXXXXX");
-	assert_non_null(mkdtemp(f->directory));
+	testplace_make(f->directory, "sequencer");
+	log_capture(keep_line, f);
 	return 0;
 }
 
@@ -123,7 +113,7 @@ static int tear_down(void **state)
 	batch_clear(&f->out);
 	txn_free(f->t);
 	free(f->found.damaged);
-	nftw(f->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	testplace_remove(f->directory);
 	free(f);
 	return 0;
 }
