@@ -7,7 +7,7 @@
 
 /* The journal thread serves intake between two reads: one may take a few milliseconds. */
 #define SCAN_AT_ONCE 1000
-#define READ_EVENTS   512
+#define READ_EVENTS  512
 #define CURSOR_STEP  256 /* likewise */
 #define READ_BYTES   (1024 * 1024)
 /* Of all targets together; each has the same share, so that a thousand of them take little more
