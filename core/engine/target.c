@@ -287,6 +287,13 @@ static void read_now(struct target *t)
 	engine_ask(t->engine, read_duties, took_duties, r);
 }
 
+/* Never at the live edge: what is found there would come with its batch as well. */
+static bool must_read(const struct target *t)
+{
+	return t->next < t->engine->last_seq && !t->engine->ending &&
+	       lane_wants(t->lane) >= LANE_READ_LEAST;
+}
+
 /* One read at a time, each lane in its turn: however many are behind, what comes in waits for
  * one of them. */
 static void read_next(struct engine *e, size_t from)
@@ -294,19 +301,19 @@ static void read_next(struct engine *e, size_t from)
 	for (size_t i = 0; i < e->nnumbers && !e->reading; i++) {
 		struct target *t = e->by_number[(from + i) % e->nnumbers];
 
-		if (t && t->behind)
+		if (t && t->behind && must_read(t))
 			read_now(t);
+		else if (t)
+			t->behind = false;
 	}
 }
 
 void target_read(struct target *t)
 {
-	struct engine *e = t->engine;
-
-	if (t->next >= e->last_seq || e->ending || lane_wants(t->lane) < LANE_READ_LEAST)
+	if (!must_read(t))
 		return;
 	t->behind = true;
-	read_next(e, t->number);
+	read_next(t->engine, t->number);
 }
 
 void target_cursor(struct target *t, struct txn *txn)

@@ -107,9 +107,10 @@ static bool may_follow(const struct audited_delivery *before, const struct deliv
 	if (now->round < before->round ||
 	    (now->round == before->round && now->attempt < before->attempt))
 		return false;
-	/* One that has not ended may have moved several times since. */
-	return !delivery_ended(before->state) || before->state == now->state ||
-	       delivery_may_move(before->state, now->state);
+	/* One that has not ended may have moved several times since; and what died may have begun
+	 * anew, by another `then`. */
+	return !delivery_ended(before->state) || before->state == DELIVERY_DEAD ||
+	       before->state == now->state || delivery_may_move(before->state, now->state);
 }
 
 static void settle(const struct audited *r, int n, uint32_t round)

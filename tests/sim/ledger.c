@@ -156,6 +156,15 @@ static void check_probe(struct entry *e)
 	       plan.targets[e->target].name, probes);
 }
 
+/* What died is begun anew by the `then` of another first that is done. */
+static void begin_anew(struct entry *e)
+{
+	if (e->settled && e->rejected && plan.targets[e->target].follows) {
+		e->settled = e->rejected = false;
+		e->attempts = 0;
+	}
+}
+
 size_t ledger_begin(int target, const char *key, const char *id)
 {
 	size_t n = find_or_make(target, key, id);
@@ -165,6 +174,7 @@ size_t ledger_begin(int target, const char *key, const char *id)
 	look_at_breaker(target);
 	trace("%s: event %s begins, key %s", name, id, key);
 	expect(!e->open, "%s: one call at a time of event %s expected, found a second", name, id);
+	begin_anew(e);
 	expect(!e->settled, "%s: event %s had ended for good: no call expected, found one", name,
 	       id);
 	expect(e->life != life_number() || !e->number,

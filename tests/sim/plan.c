@@ -126,7 +126,7 @@ static void gather(struct plan_gathering *g)
 
 	g->counts = how == 1;
 	switch (how) {
-	case 0: key("coalesce", "%us, max %us", 5 + below(60), 60 + below(600)); break;
+	case 0: key("coalesce", "%us, max %us", 5 + below(60), 65 + below(600)); break;
 	case 1: key("count", "%u in %um", 2 + below(4), 1 + below(20)); break;
 	default: key("coalesce", "%us", 10 + below(120)); break;
 	}
