@@ -102,7 +102,6 @@ char *units_duration_text(int64_t ms, char *out, size_t size)
 	return out;
 }
 
-/* Instants outside the four-digit years RFC 3339 has are shown as its first or last. */
 /* Days since 1970 of a date in the Gregorian calendar: years counted from March, so that the
  * leap day is their last. */
 static int64_t days_of(int year, int month, int day)
@@ -134,6 +133,7 @@ static char *put_digits(char *p, int n, int width, char after)
 	return p + width + 1;
 }
 
+/* Instants outside the four-digit years RFC 3339 has are shown as its first or last. */
 char *units_time_text(int64_t ms, char out[32])
 {
 	static const int64_t first = -62135596800000, last = 253402300799999, whole = 86400000;

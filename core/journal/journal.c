@@ -25,14 +25,11 @@
  * webhooks were answered on the strength of them.  EXCLUSIVE: one process owns the files,
  * so there need be no index shared with others. */
 static const char pragmas[] =
-	"PRAGMA locking_mode = EXCLUSIVE;"
-	"PRAGMA page_size = " JOURNAL_TEXT(JOURNAL_PAGE) ";"
-							 "PRAGMA auto_vacuum = INCREMENTAL;"
-							 "PRAGMA journal_mode = WAL;"
-							 "PRAGMA synchronous = FULL;"
-							 "PRAGMA journal_size_limit = 16777216;"
-							 "PRAGMA wal_autocheckpoint = 0;"
-							 "PRAGMA temp_store = MEMORY;";
+	"PRAGMA locking_mode = EXCLUSIVE;" JOURNAL_LAYOUT "PRAGMA journal_mode = WAL;"
+	"PRAGMA synchronous = FULL;"
+	"PRAGMA journal_size_limit = 16777216;"
+	"PRAGMA wal_autocheckpoint = 0;"
+	"PRAGMA temp_store = MEMORY;";
 
 static char *path_in(const struct journal *j, const char *name)
 {

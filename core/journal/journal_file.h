@@ -13,9 +13,9 @@
 #define JOURNAL_SCHEMA 2 /* PRAGMA user_version */
 /* Some six events of 1 KB: half the calls to the system that 4096 takes, and with few events in a
  * commit no more bytes. */
-#define JOURNAL_PAGE         8192
-#define JOURNAL_TEXT(macro)  JOURNAL_TEXT_(macro)
-#define JOURNAL_TEXT_(value) #value
+#define JOURNAL_PAGE 8192
+/* What a file is made with; a salvaged one is made like any. */
+#define JOURNAL_LAYOUT "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
 
 enum statement {
 	SQL_BEGIN,
@@ -26,7 +26,6 @@ enum statement {
 	SQL_EVENT_AFTER,
 	SQL_EVENT_BEFORE,
 	SQL_EVENT_EFFECT,
-	SQL_EVENT_DUTIES,
 	SQL_EVENT_IDS,
 	SQL_EVENT_SIZE,
 	SQL_EVENT_FIRST,

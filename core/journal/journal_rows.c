@@ -360,7 +360,7 @@ enum journal_status journal_duties(struct journal *j, uint32_t target, uint64_t 
 				   struct err *err)
 {
 	struct duty_walk w = {.j = j,
-			      .events = journal_statement(j, SQL_EVENT_DUTIES),
+			      .events = journal_statement(j, SQL_EVENT_AFTER),
 			      .target = target,
 			      .fn = fn,
 			      .arg = arg,

@@ -30,11 +30,10 @@ static const char *const sql[SQL_COUNT] = {
 	[SQL_EVENT_ADD] = "INSERT INTO event(seq, at, sum, cause, duties, head, data)"
 			  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_EVENT_GET] = EVENT "WHERE seq = ?1",
-	[SQL_EVENT_AFTER] = EVENT "WHERE seq > ?1 ORDER BY seq LIMIT 1",
+	[SQL_EVENT_AFTER] = EVENT "WHERE seq > ?1 ORDER BY seq",
 	[SQL_EVENT_BEFORE] = EVENT "WHERE seq < ?1 ORDER BY seq DESC LIMIT 1",
 	[SQL_EVENT_EFFECT] = EVENT "WHERE cause = ?2 AND cause <> 0 AND seq > ?1"
 				   " ORDER BY seq LIMIT 1",
-	[SQL_EVENT_DUTIES] = EVENT "WHERE seq > ?1 ORDER BY seq",
 	[SQL_EVENT_IDS] = "SELECT seq, at, head, length(data) FROM event WHERE seq > ?1"
 			  " ORDER BY seq",
 	[SQL_EVENT_SIZE] = "SELECT seq, at, length(data) FROM event WHERE seq > ?1"

@@ -421,9 +421,7 @@ static void rescue_all(struct rescue *r, const char *aside)
 
 static bool make_new(struct rescue *r, struct world *world, const char *path, struct err *err)
 {
-	static const char settings[] = "PRAGMA page_size = " JOURNAL_TEXT(
-		JOURNAL_PAGE) "; PRAGMA auto_vacuum = INCREMENTAL;"
-			      "PRAGMA synchronous = FULL;";
+	static const char settings[] = JOURNAL_LAYOUT "PRAGMA synchronous = FULL;";
 
 	unlink(path);
 	if (sqlite3_open_v2(path, &r->to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, world->vfs) ==

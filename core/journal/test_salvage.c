@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/testplace.h"
 #include "journal/cell.h"
-#include "journal/journal.h"
+#include "journal/journal_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define EVENTS 600
-#define PAGE   8192
 
 struct fixture {
 	struct world world;
@@ -88,7 +87,7 @@ static void add_small_rows(struct fixture *f, uint64_t seq)
 static void read_whole(const char *path, struct buf *out)
 {
 	FILE *file = fopen(path, "rb");
-	char chunk[PAGE];
+	char chunk[JOURNAL_PAGE];
 	size_t n;
 
 	assert_non_null(file);
@@ -263,11 +262,11 @@ static void a_bad_page_takes_only_its_own_rows(void **state)
 {
 	struct fixture *f = *state;
 	static const unsigned char with[] = {0x00, 0xff, 0x0d};
-	size_t pages = f->whole.len / PAGE, roots = 0;
+	size_t pages = f->whole.len / JOURNAL_PAGE, roots = 0;
 
 	assert_true(pages > 30);
 	for (size_t page = 1; page < pages; page++) {
-		damage(f, page * PAGE, PAGE, with[page % 3]);
+		damage(f, page * JOURNAL_PAGE, JOURNAL_PAGE, with[page % 3]);
 		check_page(f, page, &roots);
 	}
 	assert_true(roots <= 3);
@@ -278,7 +277,8 @@ static void a_file_cut_short_keeps_what_is_there(void **state)
 	struct fixture *f = *state;
 	struct left left;
 
-	assert_int_equal(truncate(f->path, (off_t)(f->whole.len / PAGE / 2 * PAGE)), 0);
+	assert_int_equal(truncate(f->path, (off_t)(f->whole.len / JOURNAL_PAGE / 2 * JOURNAL_PAGE)),
+			 0);
 	open_it(f);
 	assert_non_null(f->found.damaged);
 	left = what_is_left(f);
@@ -291,7 +291,7 @@ static void without_its_first_page_a_journal_is_still_read(void **state)
 	struct fixture *f = *state;
 	struct left left;
 
-	damage(f, 0, PAGE, 0xff);
+	damage(f, 0, JOURNAL_PAGE, 0xff);
 	open_it(f);
 	assert_non_null(f->found.damaged);
 	left = what_is_left(f);
@@ -325,8 +325,8 @@ static void unfinished_deliveries_of_lost_events_are_dead_letters(void **state)
 	at = memmem(bad.data, bad.len, "{\"n\":77,", 8);
 	assert_non_null(at);
 	at[6] = '8';
-	damage(f, f->whole.len - PAGE, PAGE, 0xff);
-	memset(bad.data + f->whole.len - PAGE, 0xff, PAGE);
+	damage(f, f->whole.len - JOURNAL_PAGE, JOURNAL_PAGE, 0xff);
+	memset(bad.data + f->whole.len - JOURNAL_PAGE, 0xff, JOURNAL_PAGE);
 	write_whole(f->path, &bad);
 	buf_free(&bad);
 	open_it(f);
@@ -351,7 +351,7 @@ static void on_a_full_disk_what_is_needed_is_saved(void **state)
 	struct journal_event row;
 
 	f->world.disk_free = no_room;
-	damage(f, 0, PAGE, 0xff);
+	damage(f, 0, JOURNAL_PAGE, 0xff);
 	open_it(f);
 	left = what_is_left(f);
 	assert_int_equal(left.deliveries, EVENTS);
@@ -438,7 +438,7 @@ static void damage_met_while_running_ends_it_and_the_next_start_salvages(void **
 	for (uint64_t seq = EVENTS + 1; seq <= EVENTS + 600; seq++)
 		add_large(f, seq);
 	read_whole(f->path, &f->whole);
-	damage(f, PAGE * 40, f->whole.len - PAGE * 40, 0xff);
+	damage(f, JOURNAL_PAGE * 40, f->whole.len - JOURNAL_PAGE * 40, 0xff);
 	assert_int_equal(journal_events(f->j, 0, false, SIZE_MAX, go_on, NULL, &f->err),
 			 JOURNAL_FAILED);
 	assert_non_null(strstr(f->err.text, "damaged"));

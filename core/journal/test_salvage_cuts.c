@@ -17,7 +17,6 @@
 #define IN_LOG    10  /* further ones, only in the log */
 #define IN_A_PAGE 16  /* at most */
 #define TARGET    7
-#define PAGE      8192
 
 struct fixture {
 	struct world world;
@@ -99,10 +98,10 @@ static bool has_event(struct fixture *f, uint64_t seq)
 
 static void spoil(const struct fixture *f, size_t page)
 {
-	char bad[PAGE];
+	char bad[JOURNAL_PAGE];
 
 	memset(bad, 0xa5, sizeof bad);
-	assert_true(disk_damage(f->path, page * PAGE, bad, sizeof bad));
+	assert_true(disk_damage(f->path, page * JOURNAL_PAGE, bad, sizeof bad));
 }
 
 /* A page in the middle of the events is damaged; the youngest are in the log alone. */
